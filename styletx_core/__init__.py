@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""StyleTX's engine: neural style transfer for rendered shots and movies. Imports no bpy and runs anywhere.
+
+Importing this package is cheap: torch and the libraries for pictures come with the first `load` or `run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from styletx_core.errors import InputError, StyleTXError, WorkError
+from styletx_core.job import Job
+from styletx_core.registry import MethodInfo, load, methods
+
+if TYPE_CHECKING:
+    from styletx_core.events import Event
+
+__version__ = "0.1.0"
+
+__all__ = ["InputError", "Job", "MethodInfo", "StyleTXError", "WorkError", "load", "methods", "run"]
+
+
+def run(job: Job, cancelled: Callable[[], bool] | None = None) -> Iterator[Event]:
+    """Runs a job and yields typed events; see `styletx_core.engine.run`."""
+    from styletx_core import engine
+
+    return engine.run(job, cancelled)

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The job: one plain description of a piece of work, the same for add-on, command line, farm and tests.
+
+Imports neither torch nor a picture library, so that the add-on can make and check jobs inside Blender.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from styletx_core.errors import InputError
+from styletx_core.files import atomic_path
+from styletx_core.registry import method_info
+
+VERSION = 1
+MOTIONS = ("auto", "vectors", "flow", "none")
+PRECISIONS = ("auto", "float32", "float16")
+FORMATS = ("auto", "png8", "png16", "tiff16", "exr_half", "exr_float")
+MOVIES = (".mp4", ".mov", ".mkv")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is stylized."""
+
+    path: str  # a picture, a directory or pattern of frames, or a movie
+    frames: tuple[int, int] | None = None  # first and last, both included; None takes all
+    layer: str | None = None  # view layer of a multilayer EXR; None takes the only or first one
+    camera: str | None = None  # shot.json; None looks beside the frames
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style picture and its share in the mix; only the ratio of the weights counts."""
+
+    path: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How it is stylized."""
+
+    method: str = "adain_reconet"
+    strength: float = 1.0  # 0 gives the input itself, 1 the full style
+    stability: float = 1.0  # 0 stylizes every frame alone, 1 is as steady as the motion allows
+    device: str = "auto"
+    precision: str = "auto"
+    weights: str | None = None  # a safetensors file; None takes the method's own
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """The scene's view transform: how scene-linear color becomes what the screen shows."""
+
+    display: str = "sRGB"
+    view: str = "Standard"
+    look: str = "None"
+    exposure: float = 0.0
+    gamma: float = 1.0
+    ocio: str | None = None  # an OpenColorIO config; None takes the one $OCIO names, else plain sRGB
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the results go."""
+
+    directory: str
+    format: str = "auto"  # auto: EXR for scene-linear input, PNG for the rest, of the input's depth
+    movie: str | None = None  # encoded from the finished frames
+    overwrite: bool = False  # may replace results that another job left in the directory
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything `styletx_core.run` needs to know."""
+
+    input: Input
+    styles: tuple[Style, ...]
+    output: Output
+    motion: str = "auto"
+    settings: Settings = field(default_factory=Settings)
+    view: ViewSettings = field(default_factory=ViewSettings)
+    version: int = VERSION
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Job:
+        """A valid job from plain values; raises InputError naming the first field that is wrong."""
+        job = _read(cls, data, "")
+        job.validate()
+        return job
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; `from_dict` gives the same job back."""
+        return dict(json.loads(json.dumps(asdict(self))))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Job:
+        """The job in a JSON file; raises InputError. Paths inside are relative to the working directory."""
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"There is no job file '{path}'; check the path.") from None
+        except OSError as error:
+            raise InputError(f"The job file '{path}' cannot be read: {_reason(error)}.") from None
+        except ValueError as error:
+            raise InputError(f"The job file '{path}' is not valid JSON: {error}.") from None
+        return cls.from_dict(data)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the job as JSON, whole or not at all."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+    def validate(self) -> None:
+        """Raises InputError for the first value that is out of range. Looks at no file."""
+        if self.version != VERSION:
+            raise InputError(f"The job has version {self.version}, but this StyleTX reads version {VERSION}.")
+        _filled("input.path", self.input.path, "the picture, directory, pattern or movie to stylize")
+        if self.input.frames is not None and self.input.frames[0] > self.input.frames[1]:
+            first, last = self.input.frames
+            raise InputError(f"The frame range {first}-{last} runs backward; give the first frame first.")
+        _one_of("motion", self.motion, MOTIONS)
+        if not self.styles:
+            raise InputError("No style picture is given; give at least one.")
+        for number, style in enumerate(self.styles):
+            _filled(f"styles[{number}].path", style.path, "a style picture")
+            _within(f"styles[{number}].weight", style.weight, 0, 1000)
+        if not any(style.weight > 0 for style in self.styles):
+            raise InputError("All style pictures have weight 0; give at least one of them a weight above 0.")
+        method_info(self.settings.method)
+        _within("settings.strength", self.settings.strength, 0, 1)
+        _within("settings.stability", self.settings.stability, 0, 1)
+        if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", self.settings.device):
+            raise InputError(
+                f"The device '{self.settings.device}' is unknown; choose auto, cpu, cuda, cuda:1, mps or xpu."
+            )
+        _one_of("settings.precision", self.settings.precision, PRECISIONS)
+        _filled("view.display", self.view.display, "a display, such as sRGB")
+        _filled("view.view", self.view.view, "a view, such as Standard")
+        _within("view.exposure", self.view.exposure, -32, 32)
+        _within("view.gamma", self.view.gamma, 0.01, 10)
+        _filled("output.directory", self.output.directory, "the directory for the results")
+        _one_of("output.format", self.output.format, FORMATS)
+        if self.output.movie is not None and Path(self.output.movie).suffix.lower() not in MOVIES:
+            raise InputError(f"The movie '{self.output.movie}' has to end in {', '.join(MOVIES)}.")
+
+    def fingerprint(
+        self,
+        numbers: Iterable[int],
+        files: Iterable[Path],
+        weights: Path | None = None,
+        camera: Path | None = None,
+    ) -> str:
+        """One string that changes with everything that changes pixels.
+
+        numbers: the frames to stylize. files: the files they are read from; these count by path, size and
+        time of change, because hashing a whole shot may take longer than stylizing it. weights, camera
+        (shot.json), styles and the color config count by content. The device, the movie and overwrite do not
+        count. Raises InputError for a file that cannot be read.
+        """
+        # Imported here because the package's __init__ imports this module.
+        from styletx_core import __version__
+
+        values = self.to_dict()
+        values["settings"]["device"] = values["settings"]["weights"] = None
+        values["output"] = {"format": self.output.format}
+        config = self.view.ocio or os.environ.get("OCIO")
+        values["input"]["path"] = values["input"]["camera"] = values["view"]["ocio"] = None
+        for style in values["styles"]:
+            style["path"] = _content(Path(style["path"]))
+        values["input"]["frames"] = list(numbers)
+        values["files"] = [_identity(path) for path in files]
+        values["camera"] = _content(camera) if camera else None
+        # OpenColorIO also takes configs by name ("ocio://..."); those are told apart by the name.
+        values["config"] = _content(Path(config)) if config and Path(config).is_file() else config
+        values["weights"] = _content(weights) if weights else None
+        values["package"] = __version__
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _identity(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {_reason(error)}.") from None
+    return str(path.resolve()), status.st_size, status.st_mtime_ns
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {_reason(error)}.") from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _filled(name: str, value: str, meaning: str) -> None:
+    if not value.strip():
+        raise InputError(f"{name} is empty; give {meaning}.")
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"{name} is '{value}', but has to be one of: {', '.join(known)}.")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise InputError(f"{name} is {value:g}, but has to be between {low:g} and {high:g}.")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# Annotation of a field -> (what it has to be, the check, the conversion). Annotations are strings here.
+_TYPES: dict[str, tuple[str, Any, Any]] = {
+    "str": ("text", lambda v: isinstance(v, str), str),
+    "str | None": ("text or null", lambda v: v is None or isinstance(v, str), lambda v: v),
+    "bool": ("true or false", lambda v: isinstance(v, bool), bool),
+    "int": ("a whole number", _whole, int),
+    "float": ("a number", _number, float),
+    "tuple[int, int] | None": (
+        "two whole numbers, the first and the last frame, or null",
+        lambda v: v is None or (isinstance(v, (list, tuple)) and len(v) == 2 and all(map(_whole, v))),
+        lambda v: None if v is None else (v[0], v[1]),
+    ),
+}
+_PARTS: dict[str, Any] = {
+    "Input": Input,
+    "Settings": Settings,
+    "ViewSettings": ViewSettings,
+    "Output": Output,
+}
+
+
+def _read(kind: type[T], data: Any, where: str) -> T:
+    """A dataclass from plain values, strictly: every unknown, missing or mistyped field is an InputError."""
+    assert is_dataclass(kind)
+    title = f"'{where}'" if where else "the job"
+    if not isinstance(data, Mapping):
+        raise InputError(f"In a job file {title} has to be an object with named fields.")
+    known = {item.name: item for item in fields(kind)}
+    for name in data:
+        if name not in known:
+            raise InputError(f"The field '{_join(where, name)}' is unknown; {title} has: {', '.join(known)}.")
+    values: dict[str, Any] = {}
+    for name, item in known.items():
+        path = _join(where, name)
+        if name in data:
+            values[name] = _value(str(item.type), data[name], path)
+        elif item.default is MISSING and item.default_factory is MISSING:
+            raise InputError(f"The field '{path}' is missing from the job; add it.")
+    return kind(**values)
+
+
+def _value(annotation: str, value: Any, path: str) -> Any:
+    if annotation in _PARTS:
+        return _read(_PARTS[annotation], value, path)
+    if annotation == "tuple[Style, ...]":
+        if not isinstance(value, (list, tuple)):
+            raise InputError(f"The field '{path}' has to be a list of style pictures.")
+        return tuple(_read(Style, item, f"{path}[{number}]") for number, item in enumerate(value))
+    meaning, check, convert = _TYPES[annotation]
+    if not check(value):
+        raise InputError(f"The field '{path}' is {json.dumps(value, default=str)}, but has to be {meaning}.")
+    return convert(value)
+
+
+def _join(where: str, name: object) -> str:
+    return f"{where}.{name}" if where else str(name)
