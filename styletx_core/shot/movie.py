@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shots that are movies, decoded by FFmpeg through PyAV. Frames count from 1 in the order they are shown."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace, Interpolation
+
+from ..errors import InputError
+from .camera import CameraTrack
+from .frame import Frame, Shot, select_numbers
+
+# From here up, video without a color matrix in its header is BT.709, below it BT.601: the rule of thumb of players.
+HD_HEIGHT = 720
+FORWARD = 24  # frames that are rather decoded and dropped than sought over
+CONVERSION = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+
+
+class MovieShot(Shot):
+    """A movie. Its packets are listed once when it is opened, which tells every frame's time without decoding."""
+
+    def __init__(self, path: Path, frames: tuple[int, int] | None, camera: CameraTrack | None) -> None:
+        super().__init__()
+        self.path, self.stem, self.digits, self.camera = path, path.stem + "_", 4, camera
+        self._decoder: Iterator[av.VideoFrame] | None = None
+        self._next = 0  # index of the frame the decoder gives next
+        try:
+            self._container = av.open(str(path))
+        except (av.error.FFmpegError, OSError) as error:
+            raise InputError(f"{path} cannot be opened as a movie (it is damaged, cut short or of a kind FFmpeg does not "
+                             "know); export it again.") from error
+        try:
+            self._open(frames)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, frames: tuple[int, int] | None) -> None:
+        path = self.path
+        if not self._container.streams.video:
+            raise InputError(f"{path} has no video in it; give a movie with pictures.")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        try:
+            self._times, self._keys, whole = self._list_packets()
+            first = self._decode(0) if self._times else None
+        except (av.error.FFmpegError, StopIteration) as error:
+            raise InputError(f"{path} cannot be decoded; export it again, as H.264 in mp4 for instance.") from error
+        if first is None or not whole:
+            raise InputError(f"{path} is cut short; export it again.")
+        self.numbers = select_numbers(path, list(range(1, len(self._times) + 1)), frames)
+        if frames is not None and (self.numbers[0], self.numbers[-1]) != tuple(frames):
+            raise InputError(f"{path} has frames 1-{len(self._times)} only, not {frames[0]}-{frames[1]}; "
+                             "choose a range within.")
+        self.fps = self._stream.average_rate or self._stream.guessed_rate
+        self.encoding = "display"
+        self.bit_depth = "16" if max(component.bits for component in first.format.components) > 8 else "8"
+        self.has_alpha = any(component.is_alpha for component in first.format.components)
+        self.height, self.width = _pixels(first)[0].shape[:2]
+        self._check_size()
+
+    def file(self, number: int) -> Path:
+        self._check_number(number)
+        return self.path
+
+    def read(self, number: int) -> Frame:
+        """Read the frame; the next number is decoded at once, others are sought from the keyframe before them."""
+        self._check_number(number)
+        try:
+            frame = self._decode(number - 1)
+        except (av.error.FFmpegError, StopIteration) as error:
+            raise InputError(f"{self.path} is damaged at frame {number}; export it again or choose a range "
+                             "without it.") from error
+        rgb, alpha = _pixels(frame)
+        if rgb.shape[:2] != (self.height, self.width):
+            raise InputError(f"{self.path} changes its size at frame {number}; export it at one size.")
+        return Frame(number, rgb, alpha)
+
+    def close(self) -> None:
+        self._decoder = None
+        self._container.close()
+
+    def _list_packets(self) -> tuple[list[int | None], list[int], bool]:
+        """Times of all frames in the order shown, the times of keyframes, and whether the file seems whole.
+
+        Times are None where the file has none (some AVI): such movies are only decoded from their beginning.
+        """
+        times: list[int | None] = []
+        keys: list[int] = []
+        whole = True
+        for packet in self._container.demux(self._stream):
+            if packet.size == 0 or packet.is_discard:
+                continue
+            whole = whole and not packet.is_corrupt
+            times.append(packet.pts)
+            if packet.is_keyframe and packet.pts is not None:
+                keys.append(packet.pts)
+        known = sorted(time for time in times if time is not None)
+        if len(set(known)) < len(times):
+            return [None] * len(times), [], whole
+        whole = whole and (self._stream.frames == 0 or len(times) >= self._stream.frames)
+        return list(known), sorted(keys), whole
+
+    def _decode(self, index: int) -> av.VideoFrame:
+        """The frame of this index. Raises StopIteration where the movie ends before it."""
+        wanted = self._times[index]
+        ahead = index - self._next
+        if self._decoder is None or ahead < 0 or (ahead > FORWARD and self._seekable_from(index) > self._next):
+            self._seek(wanted if self._keys else None)
+        assert self._decoder is not None
+        while True:
+            frame = next(self._decoder)
+            if wanted is None or frame.pts is None:
+                position = self._next
+            else:
+                position = bisect.bisect_left(self._times, frame.pts)
+            self._next = position + 1
+            if position == index:
+                return frame
+            if position > index:  # sought too far (open GOP, or a wrong index in the file): from the beginning
+                if self._from_start:
+                    raise StopIteration
+                self._seek(None)
+
+    def _seekable_from(self, index: int) -> int:
+        """Index of the last keyframe at or before this one."""
+        time = self._times[index]
+        if time is None or not self._keys:
+            return 0
+        key = bisect.bisect_right(self._keys, time) - 1
+        return bisect.bisect_left(self._times, self._keys[max(key, 0)])
+
+    def _seek(self, time: int | None) -> None:
+        if time is None:
+            self._container.close()
+            self._container = av.open(str(self.path))
+            self._stream = self._container.streams.video[0]
+            self._stream.thread_type = "AUTO"
+        else:
+            self._container.seek(time, stream=self._stream, backward=True)
+        self._from_start = time is None
+        self._decoder = self._container.decode(self._stream)
+        self._next = 0
+
+
+def _pixels(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
+    """Straight rgb HxWx3 and alpha HxW (None where there is none), float32 0..1, turned upright."""
+    components = frame.format.components
+    alpha = any(component.is_alpha for component in components)
+    deep = max(component.bits for component in components) > 8
+    name = ("rgba64le" if alpha else "rgb48le") if deep else ("rgba" if alpha else "rgb24")
+    matrix = None  # FFmpeg takes the range, and a matrix that is given, from the frame itself
+    if frame.colorspace in (0, 2, 3):  # none given
+        matrix = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+    turned = frame.reformat(format=name, src_colorspace=matrix, interpolation=CONVERSION)
+    pixels = turned.to_ndarray()
+    if frame.rotation:
+        pixels = np.rot90(pixels, frame.rotation // 90 % 4)
+    values = pixels.astype(np.float32) * np.float32(1 / (65535 if deep else 255))
+    rgb = np.ascontiguousarray(values[..., :3])
+    return rgb, np.ascontiguousarray(values[..., 3]) if alpha else None
