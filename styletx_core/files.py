@@ -11,7 +11,7 @@ from .errors import WorkError
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; rename it to `path` when the block ends, remove it when it fails.
+    """Yield a path beside `path` to write to; at the block's end rename it to `path`, on errors remove it.
 
     The temporary name keeps the extension at its end (libraries choose the format by it) and holds the
     process's id, so that two processes that write the same file do not write into each other.
@@ -26,6 +26,6 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(aside, path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise WorkError(f"{path} cannot be written ({reason}); check the folder and the free space.") from error
+        raise WorkError(f"{path} cannot be written ({reason}); check folder and free space.") from error
     finally:
         aside.unlink(missing_ok=True)

@@ -16,12 +16,12 @@ def open_shot(path: str | Path, frames: tuple[int, int] | None = None, layer: st
               camera: str | Path | None = None) -> Shot:
     """Open a shot for reading.
 
-    path: one picture, a directory of frames, a pattern (`name.####.exr`, `name_%04d.png`, `name.*.exr`) or a movie.
-    frames: first and last frame to use. layer: the view layer of an OpenEXR MultiLayer file. camera: a shot.json;
-    one that lies beside the frames is found by itself.
+    path: one picture, a directory of frames, a pattern (`name.####.exr`, `name_%04d.png`, `name.*.exr`),
+    or a movie. frames: first and last frame to use. layer: the view layer of an OpenEXR MultiLayer file.
+    camera: a shot.json; one that lies beside the frames is found by itself.
 
-    Raises InputError, before any pixel of a sequence but the first frame's is read, for gaps, several sequences,
-    frames of another size, missing layers or passes, and files that are cut short or of another kind.
+    Raises InputError, before any pixel of a sequence but the first frame's is read, for gaps, several
+    sequences, frames of another size, missing layers or passes, and files cut short or of another kind.
     """
     path = Path(path)
     if path.is_file():

@@ -71,8 +71,7 @@ class CameraTrack:
                 motion_blur=bool(data.get("motion_blur", False)),
                 border=bool(data.get("border", False)),
                 poses={int(number): _pose(entry) for number, entry in data["frames"].items()},
-                view=ViewSettings(display=str(view["display"]), view=str(view["view"]), look=str(view["look"]),
-                                  exposure=float(view["exposure"]), gamma=float(view["gamma"])) if view else None,
+                view=_view(view) if view else None,
             )
             if track.frame_step < 1 or min(track.resolution) < 1 or not track.fps > 0:
                 raise ValueError("frame_step, resolution and fps must be above zero")
@@ -82,6 +81,11 @@ class CameraTrack:
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"{path} has a value of the wrong kind ({error}); "
                              "let the add-on write it again.") from error
+
+
+def _view(entry: dict) -> ViewSettings:
+    return ViewSettings(display=str(entry["display"]), view=str(entry["view"]), look=str(entry["look"]),
+                        exposure=float(entry["exposure"]), gamma=float(entry["gamma"]))
 
 
 def _pair(values: list[int]) -> tuple[int, int]:

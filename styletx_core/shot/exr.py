@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """OpenEXR files: what is in them, from the header alone, and the pixels of one view layer.
 
-The header is parsed here rather than by the OpenEXR package because that reports neither the pixel type without
-reading all pixels nor a file that was cut short; a shot of hundreds of frames is checked in a moment this way.
+The header is parsed here rather than by the OpenEXR package because that reports neither the pixel type
+without reading all pixels nor a file that was cut short; hundreds of frames are checked in a moment this way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..errors import InputError
 
 MAGIC = 20000630
 MULTIPART, DEEP = 0x1000, 0x800
-LINES_IN_CHUNK = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)  # by compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44(A), DWAA/B
+# By compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB.
+LINES_IN_CHUNK = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)
 HALF = 1
 # "Combined" is Blender's name for the color; "Image" is what its File Output node writes.
 COLOR_PASSES = ("Combined", "Image")
@@ -69,7 +70,7 @@ class ExrHeader:
         return None
 
     def extra(self, layer: str, kind: str) -> list[tuple[int, str]] | None:
-        """Channels of the pass of this kind ("vector", "depth", "index", "crypto"), None where it is missing."""
+        """Channels of the pass of this kind (a key of PASSES), None where the file lacks it."""
         for name in PASSES[kind]:
             channels = self.passes.get((layer, name), {})
             found = [channels[c] for c in PASS_CHANNELS[kind] if c in channels]
@@ -81,7 +82,8 @@ class ExrHeader:
 
     def half(self, layer: str) -> bool:
         """Whether the layer's color is stored in 16 bits."""
-        return all(self.parts[part].channels[name] == HALF for part, name in (self.color(layer) or {}).values())
+        color = self.color(layer) or {}
+        return all(self.parts[part].channels[name] == HALF for part, name in color.values())
 
     def display_encoded(self) -> bool:
         """Whether the file says that its color is display-referred, which OpenEXR files hardly ever are."""
@@ -131,9 +133,10 @@ def read_header(path: Path) -> ExrHeader:
 
 
 def read_pixels(header: ExrHeader, layer: str) -> dict[str, np.ndarray]:
-    """Read the layer: "rgb" HxWx3, and where they are in the file "alpha", "depth", "index", "crypto" HxW, "vector" HxWx4.
+    """Read the layer's color and passes by the names of Frame's fields; those the file lacks are left out.
 
-    All float32, over the display window; what lies outside the data window is 0. Raises InputError for damaged files.
+    All are float32 and cover the display window; what lies outside the data window is 0.
+    Raises InputError for damaged files.
     """
     try:
         file = OpenEXR.File(str(header.path), separate_channels=True)
@@ -162,7 +165,8 @@ def _truncated(path: Path) -> InputError:
 
 def _parse_parts(data: mmap.mmap, multipart: bool, tiled: bool) -> tuple[list[_Part], int]:
     """All parts' headers, and where the chunk tables begin."""
-    parts, position = [], 8
+    parts: list[_Part] = []
+    position = 8
     while True:
         part = _Part(tiled=tiled)
         start = position
@@ -237,7 +241,7 @@ def _whole(data: mmap.mmap, position: int, parts: list[_Part], multipart: bool) 
 
 
 def _passes(parts: list[_Part]) -> dict[tuple[str, str], dict[str, tuple[int, str]]]:
-    """Sort channels named `Layer.Pass.C` (a layer may have dots itself), `Pass.C` or `C` by layer and pass."""
+    """Sort channels named `Layer.Pass.C` (layers may have dots), `Pass.C` or `C` by layer and pass."""
     passes: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
     for number, part in enumerate(parts):
         for channel in part.channels:
@@ -253,7 +257,7 @@ def _passes(parts: list[_Part]) -> dict[tuple[str, str], dict[str, tuple[int, st
 
 
 def _place(plane: np.ndarray, header: ExrHeader, part: int) -> np.ndarray:
-    """Put a part's data window where it belongs in the display window. Bit patterns are kept (Cryptomatte)."""
+    """Put a part's data window where it belongs in the display window. Keeps bit patterns (Cryptomatte)."""
     data, display = header.parts[part].data, header.parts[part].display
     if plane.shape != (data[3] - data[1] + 1, data[2] - data[0] + 1):
         raise ValueError("subsampled channel")

@@ -43,8 +43,9 @@ class Shot:
     """Frames that are read by number. Close it, or use it in a `with` block.
 
     `stem` and `digits` are what results are named by; digits is 0 where the input carries no number.
-    `frame_step` is the difference between neighboring numbers. `layer` is the view layer that is read, `layers` are
-    all that have color (empty for files without layers). `notices` are things the user should be told.
+    `frame_step` is the difference between neighboring numbers. `layer` is the view layer that is read,
+    `layers` are all that have color (empty for files without layers). `notices` are things the user should
+    be told.
     """
 
     path: Path
@@ -87,8 +88,8 @@ class Shot:
             names = " and ".join({"vector": "Vector", "depth": "Depth (Z)", "index": "Object Index",
                                   "crypto": "Cryptomatte Object"}[name] for name in missing)
             where = f" in view layer '{self.layer}'" if self.layer else ""
-            raise InputError(f"{self.file(self.numbers[0])} has no {names} pass{where}; switch it on in the view "
-                             "layer's passes and render to OpenEXR MultiLayer.")
+            raise InputError(f"{self.file(self.numbers[0])} has no {names} pass{where}; switch it on in the "
+                             "view layer's passes and render to OpenEXR MultiLayer.")
 
     def _check_size(self) -> None:
         if min(self.width, self.height) < SMALLEST:

@@ -15,14 +15,14 @@ from ..errors import InputError
 from .camera import CameraTrack
 from .frame import Frame, Shot, select_numbers
 
-# From here up, video without a color matrix in its header is BT.709, below it BT.601: the rule of thumb of players.
+# Video without a color matrix in its header is BT.709 from this height up, else BT.601, as players have it.
 HD_HEIGHT = 720
 FORWARD = 24  # frames that are rather decoded and dropped than sought over
 CONVERSION = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 
 
 class MovieShot(Shot):
-    """A movie. Its packets are listed once when it is opened, which tells every frame's time without decoding."""
+    """A movie. Its packets are listed once when it is opened: that tells every frame's time undecoded."""
 
     def __init__(self, path: Path, frames: tuple[int, int] | None, camera: CameraTrack | None) -> None:
         super().__init__()
@@ -32,8 +32,8 @@ class MovieShot(Shot):
         try:
             self._container = av.open(str(path))
         except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{path} cannot be opened as a movie (it is damaged, cut short or of a kind FFmpeg does not "
-                             "know); export it again.") from error
+            raise InputError(f"{path} cannot be opened as a movie (it is damaged, cut short or of a kind "
+                             "FFmpeg does not know); export it again.") from error
         try:
             self._open(frames)
         except BaseException:
@@ -47,15 +47,15 @@ class MovieShot(Shot):
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         try:
-            self._times, self._keys, whole = self._list_packets()
-            first = self._decode(0) if self._times else None
+            whole = self._list_packets()
+            first = self._decode(0) if self._count else None
         except (av.error.FFmpegError, StopIteration) as error:
-            raise InputError(f"{path} cannot be decoded; export it again, as H.264 in mp4 for instance.") from error
+            raise InputError(f"{path} cannot be decoded; export it again, as H.264 for instance.") from error
         if first is None or not whole:
             raise InputError(f"{path} is cut short; export it again.")
-        self.numbers = select_numbers(path, list(range(1, len(self._times) + 1)), frames)
+        self.numbers = select_numbers(path, list(range(1, self._count + 1)), frames)
         if frames is not None and (self.numbers[0], self.numbers[-1]) != tuple(frames):
-            raise InputError(f"{path} has frames 1-{len(self._times)} only, not {frames[0]}-{frames[1]}; "
+            raise InputError(f"{path} has frames 1-{self._count} only, not {frames[0]}-{frames[1]}; "
                              "choose a range within.")
         self.fps = self._stream.average_rate or self._stream.guessed_rate
         self.encoding = "display"
@@ -69,7 +69,7 @@ class MovieShot(Shot):
         return self.path
 
     def read(self, number: int) -> Frame:
-        """Read the frame; the next number is decoded at once, others are sought from the keyframe before them."""
+        """Read the frame; the next number is decoded at once, others are sought from the keyframe before."""
         self._check_number(number)
         try:
             frame = self._decode(number - 1)
@@ -85,10 +85,11 @@ class MovieShot(Shot):
         self._decoder = None
         self._container.close()
 
-    def _list_packets(self) -> tuple[list[int | None], list[int], bool]:
-        """Times of all frames in the order shown, the times of keyframes, and whether the file seems whole.
+    def _list_packets(self) -> bool:
+        """List all frames' times in the order shown, and the keyframes'; say whether the file seems whole.
 
-        Times are None where the file has none (some AVI): such movies are only decoded from their beginning.
+        Both lists stay empty where frames have no times of their own (some AVI): such a movie is only decoded
+        from its beginning.
         """
         times: list[int | None] = []
         keys: list[int] = []
@@ -100,39 +101,35 @@ class MovieShot(Shot):
             times.append(packet.pts)
             if packet.is_keyframe and packet.pts is not None:
                 keys.append(packet.pts)
-        known = sorted(time for time in times if time is not None)
-        if len(set(known)) < len(times):
-            return [None] * len(times), [], whole
-        whole = whole and (self._stream.frames == 0 or len(times) >= self._stream.frames)
-        return list(known), sorted(keys), whole
+        self._count = len(times)
+        known = sorted({time for time in times if time is not None})
+        self._times, self._keys = (known, sorted(keys)) if len(known) == len(times) else ([], [])
+        return whole and self._count >= self._stream.frames
 
     def _decode(self, index: int) -> av.VideoFrame:
         """The frame of this index. Raises StopIteration where the movie ends before it."""
-        wanted = self._times[index]
         ahead = index - self._next
-        if self._decoder is None or ahead < 0 or (ahead > FORWARD and self._seekable_from(index) > self._next):
-            self._seek(wanted if self._keys else None)
+        if self._decoder is None or ahead < 0 or (ahead > FORWARD and self._keyframe(index) > self._next):
+            self._seek(self._times[index] if self._keys else None)
         assert self._decoder is not None
         while True:
             frame = next(self._decoder)
-            if wanted is None or frame.pts is None:
-                position = self._next
-            else:
+            position = self._next
+            if self._times and frame.pts is not None:
                 position = bisect.bisect_left(self._times, frame.pts)
             self._next = position + 1
             if position == index:
                 return frame
-            if position > index:  # sought too far (open GOP, or a wrong index in the file): from the beginning
+            if position > index:  # sought too far (open GOP, wrong index in the file): from the beginning
                 if self._from_start:
                     raise StopIteration
                 self._seek(None)
 
-    def _seekable_from(self, index: int) -> int:
+    def _keyframe(self, index: int) -> int:
         """Index of the last keyframe at or before this one."""
-        time = self._times[index]
-        if time is None or not self._keys:
+        if not self._keys:
             return 0
-        key = bisect.bisect_right(self._keys, time) - 1
+        key = bisect.bisect_right(self._keys, self._times[index]) - 1
         return bisect.bisect_left(self._times, self._keys[max(key, 0)])
 
     def _seek(self, time: int | None) -> None:
@@ -158,9 +155,7 @@ def _pixels(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
     if frame.colorspace in (0, 2, 3):  # none given
         matrix = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     turned = frame.reformat(format=name, src_colorspace=matrix, interpolation=CONVERSION)
-    pixels = turned.to_ndarray()
-    if frame.rotation:
-        pixels = np.rot90(pixels, frame.rotation // 90 % 4)
+    pixels = np.rot90(turned.to_ndarray(), frame.rotation // 90 % 4)
     values = pixels.astype(np.float32) * np.float32(1 / (65535 if deep else 255))
     rgb = np.ascontiguousarray(values[..., :3])
     return rgb, np.ascontiguousarray(values[..., 3]) if alpha else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PNG, JPEG and TIFF pictures: size and depth from the header, a check that the file is whole, and the pixels."""
+"""PNG, JPEG and TIFF pictures: size and depth from the header, whether the file is whole, and the pixels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PictureHeader:
 
 
 def read_header(path: Path) -> PictureHeader:
-    """Parse the header. Raises InputError for a file that is not what its name says, cut short, or of another kind."""
+    """Parse the header. Raises InputError for a file cut short, misnamed, or of a kind not read."""
     kind = SUFFIXES[path.suffix.lower()]
     try:
         parse = {"PNG": _parse_png, "JPEG": _parse_jpeg, "TIFF": _parse_tiff}[kind]
@@ -46,7 +46,10 @@ def read_header(path: Path) -> PictureHeader:
 
 
 def read_pixels(header: PictureHeader) -> tuple[np.ndarray, np.ndarray | None]:
-    """Straight rgb HxWx3 and alpha HxW (None where there is none), float32 0..1. Raises InputError for damaged files."""
+    """Straight rgb HxWx3 and alpha HxW (None where there is none), float32 0..1.
+
+    Raises InputError for damaged files.
+    """
     pixels = _decode_tiff(header) if header.kind == "TIFF" else _decode(header)
     scale = np.float32(1 / (65535 if pixels.dtype == np.uint16 else 255))
     values = pixels.astype(np.float32) * scale
@@ -74,7 +77,7 @@ def _decode(header: PictureHeader) -> np.ndarray:
 
 
 def _decode_tiff(header: PictureHeader) -> np.ndarray:
-    # By FFmpeg, which hands out the values as stored: OpenCV premultiplies some kinds of alpha and not others.
+    # By FFmpeg, which hands out the values as stored: OpenCV premultiplies some kinds of alpha, not others.
     try:
         with av.open(str(header.path), format="tiff_pipe") as container:
             frame = next(container.decode(video=0))
@@ -137,7 +140,8 @@ def _parse_tiff(path: Path, data: mmap.mmap) -> PictureHeader | None:
     sizes = tags.get(279) or tags.get(325) or ()
     if not offsets or any(offset + size > len(data) for offset, size in zip(offsets, sizes, strict=False)):
         raise _truncated(path)
-    return PictureHeader(path, "TIFF", tags[256][0], tags[257][0], bits, associated=tags.get(338, (0,))[0] == 1)
+    associated = tags.get(338, (0,))[0] == 1
+    return PictureHeader(path, "TIFF", tags[256][0], tags[257][0], bits, associated)
 
 
 def _tiff_tags(data: mmap.mmap, order: str) -> dict[int, tuple[int, ...]]:

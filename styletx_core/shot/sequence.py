@@ -33,7 +33,7 @@ class _Name:
 
 
 class SequenceShot(Shot):
-    """Numbered pictures of one size and kind. All headers are read when it is opened, the pixels by `read`."""
+    """Numbered pictures of one size and kind. Opening it reads all headers, `read` reads pixels."""
 
     def __init__(self, path: Path, files: dict[int, Path], stem: str, digits: int, layer: str | None,
                  camera: CameraTrack | None) -> None:
@@ -95,11 +95,12 @@ class SequenceShot(Shot):
                 raise self._other_size(number, header.width, header.height)
             if header.color(name) is None:
                 header.choose_layer(name)  # says which layers are there
-                raise InputError(f"{header.path} has no color channels, but the frames before it have; render it again.")
+                raise InputError(f"{header.path} has no color channels, but the frames before it have; "
+                                 "render it again.")
             for kind, there in passes.items():
                 if there and header.extra(name, kind) is None:
-                    raise InputError(f"{header.path} has no {exr.PASSES[kind][0]} pass, but the frames before it have; "
-                                     "render it again with the same passes.")
+                    raise InputError(f"{header.path} has no {exr.PASSES[kind][0]} pass, but the frames before "
+                                     "it have; render it again with the same passes.")
 
     def _open_pictures(self) -> None:
         headers = {number: picture.read_header(self._files[number]) for number in self.numbers}
@@ -111,7 +112,7 @@ class SequenceShot(Shot):
         self._pictures = headers
         self.encoding = "display"
         self.bit_depth = "16" if first.bits == 16 else "8"
-        rgb, alpha = picture.read_pixels(first)  # the size after EXIF rotation, and whether palettes hold alpha
+        rgb, alpha = picture.read_pixels(first)  # the size after EXIF rotation; a palette's alpha
         self.height, self.width = rgb.shape[:2]
         self.has_alpha = alpha is not None
 
@@ -122,9 +123,11 @@ class SequenceShot(Shot):
 
 def open_sequence(path: Path, frames: tuple[int, int] | None, layer: str | None,
                   camera: Path | None) -> SequenceShot:
-    """Open one picture, a directory of frames, or a pattern: `name.####.exr`, `name_%04d.png`, `name.*.exr`."""
+    """Open one picture, a directory of frames or a pattern of numbered names."""
     directory = path if path.is_dir() else path.parent
-    track = CameraTrack.load(camera or directory / "shot.json") if camera or (directory / "shot.json").is_file() else None
+    if camera is None and (directory / "shot.json").is_file():
+        camera = directory / "shot.json"
+    track = CameraTrack.load(camera) if camera else None
     if path.is_file():
         number, stem, digits = _single(path)
         numbers = select_numbers(path, [number], frames)
@@ -136,7 +139,8 @@ def open_sequence(path: Path, frames: tuple[int, int] | None, layer: str | None,
     numbers = select_numbers(path, sorted(found), frames)
     _check_gaps(path, name, numbers, sorted(found), frames, track.frame_step if track else None)
     digits = min(len(_split(file)[1]) for file in found.values())
-    return SequenceShot(path, {number: found[number] for number in numbers}, name.head + name.tail, digits, layer, track)
+    files = {number: found[number] for number in numbers}
+    return SequenceShot(path, files, name.head + name.tail, digits, layer, track)
 
 
 def _single(path: Path) -> tuple[int, str, int]:
@@ -180,7 +184,8 @@ def _pattern(path: Path) -> tuple[_Name, dict[int, Path]]:
         raise InputError(f"{path} does not exist; check the path.")
     if not path.parent.is_dir():
         raise InputError(f"{path.parent} is not a directory; check the path.")
-    found = sorted(entry for entry in path.parent.iterdir() if entry.is_file() and re.fullmatch(expression, entry.name))
+    found = sorted(entry for entry in path.parent.iterdir()
+                   if entry.is_file() and re.fullmatch(expression, entry.name))
     if not found:
         raise InputError(f"No file matches {path}; check the pattern.")
     for entry in found:
@@ -205,15 +210,15 @@ def _only_sequence(path: Path, pictures: list[Path]) -> tuple[_Name, dict[int, P
         else:
             groups.setdefault(name, []).append((int(digits), file))
     if len(groups) > 1 or (groups and unnumbered):
-        kinds = [f"{name} ({len(files)} frame{'s' * (len(files) > 1)})" for name, files in sorted(groups.items())]
+        kinds = [f"{name} ({_frames(len(files))})" for name, files in sorted(groups.items())]
         kinds += [file.name for file in unnumbered]
         shown = ", ".join(kinds[:4]) + (", ..." if len(kinds) > 4 else "")
         raise InputError(f"{path} holds several sequences: {shown}; give one of them as a pattern.")
     if not groups:
         if len(unnumbered) == 1:
             return _Name(unnumbered[0].stem, "", unnumbered[0].suffix), {1: unnumbered[0]}
-        raise InputError(f"{path} holds {len(unnumbered)} pictures without numbers, such as {unnumbered[0].name}; "
-                         "give one of them, or number them.")
+        raise InputError(f"{path} holds {len(unnumbered)} pictures without numbers, such as "
+                         f"{unnumbered[0].name}; give one of them, or number them.")
     (name, files), = groups.items()
     found: dict[int, Path] = {}
     for number, file in files:
@@ -227,8 +232,8 @@ def _check_gaps(path: Path, name: _Name, numbers: list[int], present: list[int],
                 frames: tuple[int, int] | None, step: int | None) -> None:
     """Raise InputError where frames are missing between the first and the last.
 
-    A render with a frame step leaves evenly spaced numbers: that is no gap where shot.json says so, or where at
-    least three frames are spaced alike.
+    A render with a frame step leaves evenly spaced numbers: that is no gap where shot.json says so, or where
+    at least three frames are spaced alike.
     """
     if step is None:
         steps = {after - before for before, after in zip(present, present[1:], strict=False)}
@@ -238,8 +243,12 @@ def _check_gaps(path: Path, name: _Name, numbers: list[int], present: list[int],
         first, last = frames
     missing = [number for number in range(first, last + 1, step) if number not in set(numbers)]
     if missing:
-        raise InputError(f"{path} lacks frame{'s' * (len(missing) > 1)} {_ranges(missing)} of {name} ({first}-{last}); "
-                         "render the missing frames or choose a range without them.")
+        raise InputError(f"{path} lacks frame{'s' * (len(missing) > 1)} {_ranges(missing)} of {name} "
+                         f"({first}-{last}); render what is missing or choose a range without it.")
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _ranges(numbers: list[int]) -> str:
