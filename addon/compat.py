@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every difference between the Python APIs of Blender 4.2 and 5.2 that StyleTX meets, and nothing else.
+
+The rest of the add-on is written for one Blender: the newest. What is called differently, or is not there yet,
+in an older one is asked for here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+MODERN_COMPOSITOR: bool = bpy.app.version >= (5, 0, 0)
+"""5.0 made the compositor's tree an ordinary node group and dropped the nodes that shaders have as well."""
+
+
+# Trees
+
+
+def compositor_tree(scene: bpy.types.Scene) -> Any | None:
+    """The node tree of the scene's compositor, or None where the scene has none."""
+    return scene.compositing_node_group if MODERN_COMPOSITOR else scene.node_tree
+
+
+def nodes_in_use(scene: bpy.types.Scene) -> bool:
+    """True where rendering the scene goes through its compositor tree ("Use Nodes", always on from 5.0)."""
+    return compositor_tree(scene) is not None and (MODERN_COMPOSITOR or scene.use_nodes)
+
+
+def new_compositor_tree(scene: bpy.types.Scene) -> Any:
+    """Give a scene without a compositor tree one that holds Render Layers linked to the output, and return it."""
+    if MODERN_COMPOSITOR:
+        tree = bpy.data.node_groups.new("Compositor Nodes", "CompositorNodeTree")
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        scene.compositing_node_group = tree
+        output = tree.nodes.new("NodeGroupOutput")
+    else:
+        scene.use_nodes = True  # makes the tree with these two nodes where Blender has an interface, without in the module
+        tree = scene.node_tree
+        tree.nodes.clear()
+        output = tree.nodes.new("CompositorNodeComposite")
+    layers = tree.nodes.new("CompositorNodeRLayers")
+    layers.scene = scene
+    layers.location, output.location = (0, 300), (800, 300)
+    tree.links.new(layers.outputs["Image"], output.inputs[0])
+    return tree
+
+
+def use_nodes(scene: bpy.types.Scene) -> None:
+    """Let rendering go through the scene's compositor tree."""
+    if not MODERN_COMPOSITOR:
+        scene.use_nodes = True
+
+
+def without_compositor(scene: bpy.types.Scene) -> None:
+    """Let a scene that is ours alone render without its compositor and sequencer."""
+    scene.render.use_compositing = False
+    scene.render.use_sequencer = False
+
+
+# Nodes
+
+
+def new_mix(tree: Any) -> tuple[Any, Any, Any, Any]:
+    """A node that mixes two colors, alpha of the first kept: its sockets (factor, first, second, result)."""
+    if MODERN_COMPOSITOR:
+        node = tree.nodes.new("ShaderNodeMix")
+        node.data_type = "RGBA"
+        node.blend_type = "MIX"
+        return node.inputs[0], node.inputs[6], node.inputs[7], node.outputs[2]
+    node = tree.nodes.new("CompositorNodeMixRGB")
+    node.blend_type = "MIX"
+    return node.inputs[0], node.inputs[1], node.inputs[2], node.outputs[0]
+
+
+def new_math(tree: Any, operation: str) -> Any:
+    """A node for arithmetic on two values."""
+    node = tree.nodes.new("ShaderNodeMath" if MODERN_COMPOSITOR else "CompositorNodeMath")
+    node.operation = operation
+    return node
+
+
+def new_gamma(tree: Any) -> Any:
+    """A node that raises a color (input 0) to a power (input 1)."""
+    return tree.nodes.new("ShaderNodeGamma" if MODERN_COMPOSITOR else "CompositorNodeGamma")
+
+
+def new_set_alpha(tree: Any, multiply: bool) -> Any:
+    """A node that takes its alpha from input 1: the color multiplied by it too, or left alone."""
+    node = tree.nodes.new("CompositorNodeSetAlpha")
+    if MODERN_COMPOSITOR:
+        node.inputs["Type"].default_value = "Apply Mask" if multiply else "Replace Alpha"
+    else:
+        node.mode = "APPLY" if multiply else "REPLACE_ALPHA"
+    return node
+
+
+# Scenes
+
+
+def multilayer_exr(settings: bpy.types.ImageFormatSettings) -> None:
+    """Set an output to multilayer OpenEXR, 32 bit: results at strength 0 then equal the render bit for bit."""
+    if hasattr(settings, "media_type"):  # 5.0: decides which formats may be chosen
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER"
+    settings.color_depth = "32"
+    settings.exr_codec = "ZIP"
+    if hasattr(settings, "color_management"):
+        settings.color_management = "FOLLOW_SCENE"
+
+
+def working_space_is_rec709() -> bool:
+    """From 5.0 a file may choose another scene-linear space than the linear Rec.709 of all before."""
+    space = getattr(bpy.data, "colorspace", None)
+    return space is None or space.working_space == "Linear Rec.709"
+
+
+def has_white_balance(view: bpy.types.ColorManagedViewSettings) -> bool:
+    """4.3 brought white balance to the view settings."""
+    return bool(getattr(view, "use_white_balance", False))
+
+
+# Animation
+
+
+def action_curves(animation: bpy.types.AnimData | None) -> list[Any]:
+    """The F-curves of an ID's action: those of its slot where actions have slots (4.4 and later)."""
+    action = animation.action if animation else None
+    if action is None:
+        return []
+    if not hasattr(action, "layers") or not hasattr(animation, "action_slot"):
+        return list(action.fcurves)
+    slot = animation.action_slot
+    curves: list[Any] = []
+    if slot is not None:
+        for layer in action.layers:
+            for strip in layer.strips:
+                bag = strip.channelbag(slot)
+                curves += list(bag.fcurves) if bag else []
+    return curves
+
+

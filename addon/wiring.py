@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node group 'StyleTX': the stylized sequence in the place of the render, inside the scene's compositor.
+
+Nodes cannot run Python for each pixel, so the results come back as an Image node that reads the sequence. The group
+takes the render ("Original") and gives the stylized picture with the render's alpha; "Factor" mixes the two. On frames
+that have no stylized picture it gives the original, by a driver on the frame number (a simple expression, which Blender
+evaluates without running Python, so it works with scripts disabled).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+from styletx_core.errors import InputError
+
+from . import compat
+
+NAME = "StyleTX"
+TAG = "styletx"
+"""Custom property that marks the node group and the picture as ours, whatever they are renamed to."""
+
+INVERSE_SPACES = {"Standard": "sRGB", "AgX": "AgX Base sRGB", "Filmic": "Filmic sRGB"}
+"""For each view of the display 'sRGB': the color space whose values are that view's, to read a picture back through."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A stylized sequence on disk: its first file, and the frames it has."""
+
+    path: str
+    first: int
+    last: int
+    linear: bool
+    """True for scene-linear EXR with premultiplied color, False for display-referred pictures with straight color."""
+
+
+def check_display_output(scene: bpy.types.Scene) -> None:
+    """Refuse (InputError) a view that Blender cannot undo when it reads a display-referred picture back."""
+    view, display = scene.view_settings, scene.display_settings.display_device
+    wrong = ""
+    if display != "sRGB":
+        wrong = f"the display '{display}'"
+    elif view.view_transform not in INVERSE_SPACES:
+        wrong = f"the view '{view.view_transform}'"
+    elif view.look != "None":
+        wrong = f"the look '{view.look}'"
+    elif view.use_curve_mapping:
+        wrong = "the curves of the view"
+    elif compat.has_white_balance(view):
+        wrong = "the white balance of the view"
+    if wrong:
+        raise InputError(
+            f"PNG results cannot be shown right under {wrong} of this scene: choose EXR as the format, or reset that setting."
+        )
+
+
+def source_layer(scene: bpy.types.Scene) -> str:
+    """The view layer whose picture is stylized: the one that the compositor shows, else the first that renders."""
+    tree = compat.compositor_tree(scene)
+    used = [layer.name for layer in scene.view_layers if layer.use]
+    if tree is not None:
+        for node in _render_layers(tree, scene):
+            if node.layer in used and node.outputs["Image"].is_linked:
+                return str(node.layer)
+    if not used:
+        raise InputError(f"Scene '{scene.name}' renders no view layer: switch on 'Use for Rendering' of one.")
+    return str(used[0])
+
+
+def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
+    """Show a stylized sequence in the scene's compositor; returns notices for the user.
+
+    Makes the group where there is none and uses it again where there is one. A tree that exists keeps its nodes: links
+    from the view layer's picture go through the group from then on, and nothing else changes.
+    """
+    notices: list[str] = []
+    tree = compat.compositor_tree(scene)
+    if tree is None:
+        tree = compat.new_compositor_tree(scene)
+    elif not compat.nodes_in_use(scene):
+        compat.use_nodes(scene)
+        if any(not _is_plain(node) for node in tree.nodes):
+            notices.append("Use Nodes of the compositor was off and is on now: the other nodes of the tree act as well.")
+    if tree.library is not None or (tree.id_data.library is not None):
+        raise InputError("The compositor's nodes are linked from another file: make them local to see the result.")
+    node = _group_node(tree)
+    if node is None:
+        node = tree.nodes.new("CompositorNodeGroup")
+        node.name = node.label = NAME
+        node.width = 160
+        node.node_tree = _unused_group() or _new_group()
+    elif node.node_tree.users > _count(tree, node.node_tree):
+        # a copy of a scene shares the group with the first: each needs a sequence of its own
+        node.node_tree = node.node_tree.copy()
+    _fill(scene, node.node_tree, sequence)
+    if not (node.inputs["Original"].is_linked and node.outputs["Image"].is_linked):
+        _insert(tree, scene, layer, node)
+    if not scene.render.use_compositing:
+        notices.append("Compositing is off in Output > Post Processing: switch it on to see the result in renders.")
+    return notices
+
+
+def unwire(scene: bpy.types.Scene) -> bool:
+    """Take the group out again, its links back to the original; False where there was none."""
+    tree = compat.compositor_tree(scene)
+    node = _group_node(tree) if tree is not None else None
+    if tree is None or node is None:
+        return False
+    source = next((link.from_socket for link in node.inputs["Original"].links), None)
+    for link in list(node.outputs["Image"].links):
+        target = link.to_socket
+        tree.links.remove(link)
+        if source is not None:
+            tree.links.new(source, target)
+    group = node.node_tree
+    tree.nodes.remove(node)
+    if group.users == 0:
+        picture = _image(group)
+        bpy.data.node_groups.remove(group)
+        if picture is not None and picture.users == 0:
+            bpy.data.images.remove(picture)
+    return True
+
+
+def wired(scene: bpy.types.Scene) -> bool:
+    """True where the scene's compositor has the group."""
+    tree = compat.compositor_tree(scene)
+    return tree is not None and _group_node(tree) is not None
+
+
+def _render_layers(tree: Any, scene: bpy.types.Scene) -> list[Any]:
+    return [node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers" and node.scene in (scene, None)]
+
+
+def _is_plain(node: Any) -> bool:
+    kinds = {"CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeReroute", "NodeFrame"}
+    return node.bl_idname in kinds or (node.bl_idname == "CompositorNodeGroup" and _is_ours(node.node_tree))
+
+
+def _is_ours(data: Any | None) -> bool:
+    return data is not None and bool(data.get(TAG))
+
+
+def _group_node(tree: Any) -> Any | None:
+    return next((n for n in tree.nodes if n.bl_idname == "CompositorNodeGroup" and _is_ours(n.node_tree)), None)
+
+
+def _unused_group() -> Any | None:
+    return next((g for g in bpy.data.node_groups if _is_ours(g) and g.users == 0 and g.library is None), None)
+
+
+def _count(tree: Any, group: Any) -> int:
+    return sum(getattr(node, "node_tree", None) == group for node in tree.nodes) + int(group.use_fake_user)
+
+
+def _new_group() -> Any:
+    group = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    group[TAG] = 1
+    group.interface.new_socket("Original", in_out="INPUT", socket_type="NodeSocketColor")
+    factor = group.interface.new_socket("Factor", in_out="INPUT", socket_type="NodeSocketFloat")
+    factor.subtype = "FACTOR"
+    factor.default_value, factor.min_value, factor.max_value = 1.0, 0.0, 1.0
+    group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    return group
+
+
+def _image(group: Any) -> Any | None:
+    return next((n.image for n in group.nodes if n.bl_idname == "CompositorNodeImage"), None)
+
+
+def _load(group: Any, sequence: Sequence) -> Any:
+    """The picture data-block of the group, pointed at a sequence; its cached pixels are dropped."""
+    picture = _image(group)
+    if picture is None or picture.users > 1:
+        picture = bpy.data.images.load(sequence.path, check_existing=False)
+        picture.name = NAME
+        picture[TAG] = 1
+    picture.filepath = sequence.path
+    picture.source = "SEQUENCE"
+    picture.reload()
+    return picture
+
+
+def _fill(scene: bpy.types.Scene, group: Any, sequence: Sequence) -> None:
+    """Lay out the inside of the group anew for a sequence and the scene's view."""
+    picture = _load(group, sequence)
+    if group.animation_data is not None:
+        group.animation_data_clear()
+    group.nodes.clear()
+    nodes, links = group.nodes, group.links
+    entry, leave = nodes.new("NodeGroupInput"), nodes.new("NodeGroupOutput")
+    image = nodes.new("CompositorNodeImage")
+    image.image = picture
+    # scene frame f reads file f: Blender's rule is  file = clamp(f - start + 1, 1, duration) + offset
+    image.frame_start, image.frame_offset = sequence.first, sequence.first - 1
+    image.frame_duration = sequence.last - sequence.first + 1
+    image.use_cyclic, image.use_auto_refresh = False, True
+    stylized = _to_scene_linear(scene, group, image, picture, sequence.linear)
+
+    alpha = nodes.new("CompositorNodeSeparateColor")
+    links.new(entry.outputs["Original"], alpha.inputs[0])
+    masked = compat.new_set_alpha(group, multiply=not sequence.linear)
+    links.new(stylized, masked.inputs["Image"])
+    links.new(alpha.outputs["Alpha"], masked.inputs["Alpha"])
+
+    here = compat.new_math(group, "MULTIPLY")
+    here.name = "Frame is stylized"
+    links.new(entry.outputs["Factor"], here.inputs[0])
+    driver = here.inputs[1].driver_add("default_value").driver
+    driver.type = "SCRIPTED"
+    driver.expression = f"frame >= {sequence.first} and frame <= {sequence.last}"
+
+    factor, first, second, mixed = compat.new_mix(group)
+    links.new(here.outputs[0], factor)
+    links.new(entry.outputs["Original"], first)
+    links.new(masked.outputs[0], second)
+    links.new(mixed, leave.inputs["Image"])
+    for column, node in enumerate((entry, image, alpha, here, masked, mixed.node, leave)):
+        node.location = (column * 220 - 600, 200 if node is image else 0)
+
+
+def _to_scene_linear(scene: bpy.types.Scene, group: Any, image: Any, picture: Any, linear: bool) -> Any:
+    """Nodes that bring the sequence to scene-linear; returns the socket of the result."""
+    if linear:
+        picture.colorspace_settings.name = "Linear Rec.709"
+        picture.alpha_mode = "PREMUL"
+        return image.outputs["Image"]
+    view = scene.view_settings
+    space = INVERSE_SPACES[view.view_transform]
+    # straight color, alpha from the original: multiplied after the color is scene-linear, so soft edges stay right
+    picture.alpha_mode = "NONE"
+    socket = image.outputs["Image"]
+    if view.gamma == 1.0:
+        picture.colorspace_settings.name = space
+    else:
+        # the display's gamma comes after the view transform, so it has to be undone before it
+        picture.colorspace_settings.name = "Non-Color"
+        gamma = compat.new_gamma(group)
+        gamma.inputs[1].default_value = view.gamma
+        group.links.new(socket, gamma.inputs[0])
+        convert = group.nodes.new("CompositorNodeConvertColorSpace")
+        convert.from_color_space, convert.to_color_space = space, "Linear Rec.709"
+        group.links.new(gamma.outputs[0], convert.inputs[0])
+        socket = convert.outputs[0]
+    if view.exposure != 0.0:
+        exposure = group.nodes.new("CompositorNodeExposure")
+        exposure.inputs["Exposure"].default_value = -view.exposure
+        group.links.new(socket, exposure.inputs["Image"])
+        socket = exposure.outputs["Image"]
+    return socket
+
+
+def _insert(tree: Any, scene: bpy.types.Scene, layer: str, node: Any) -> None:
+    """Put the group behind the view layer's picture: every link from there starts at the group from now on."""
+    source = next((n for n in _render_layers(tree, scene) if n.layer == layer), None)
+    if source is None:
+        source = tree.nodes.new("CompositorNodeRLayers")
+        source.scene, source.layer = scene, layer
+    node.location = (source.location.x + source.width + 60, source.location.y)
+    picture = source.outputs["Image"]
+    targets = [link.to_socket for link in picture.links if link.to_node != node]
+    for target in targets:
+        tree.links.new(node.outputs["Image"], target)  # an input takes one link: the new one replaces the old
+    tree.links.new(picture, node.inputs["Original"])
