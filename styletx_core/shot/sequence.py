@@ -99,7 +99,7 @@ class SequenceShot(Shot):
                                  "render it again.")
             for kind, there in passes.items():
                 if there and header.extra(name, kind) is None:
-                    raise InputError(f"{header.path} has no {exr.PASSES[kind][0]} pass, but the frames before "
+                    raise InputError(f"{header.path} lacks the {exr.PASSES[kind][0]} pass that frames before "
                                      "it have; render it again with the same passes.")
 
     def _open_pictures(self) -> None:
