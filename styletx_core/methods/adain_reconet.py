@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``adain_reconet``: any style by AdaIN at every depth of a small ReCoNet-like network, trained to be steady."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+
+from ..errors import InputError
+from ..registry import method_info
+from .adain_reconet_net import REDUCTION, Layer, Network, Statistics, fold, run, run_folded
+from .base import Method, Picture
+
+STYLE_SIDE = 256  # the style encoder sees the style picture with its shorter side this long
+THUMBNAIL = 640  # frames are shrunk to this longer side to measure their statistics
+_MARGIN = 16  # pixels of mirrored picture around the frame, so that the frame's border shows no seam
+
+
+class AdaINReCoNet(Method):
+    """The headline method: AdaIN (Huang and Belongie 2017) combined with ReCoNet (Gao et al. 2018)."""
+
+    _code: torch.Tensor | None = None  # the style's
+    _own: torch.Tensor | None = None  # the shot's own, where its statistics are fixed
+    _thumbnails: torch.Tensor | None = None
+    _paths: dict[float, list[Layer]]  # content paths ready to run, by strength
+
+    def _load(self, weights: str | Path | None) -> None:
+        path = Path(weights) if weights is not None else method_info("adain_reconet").weights
+        try:
+            with safe_open(str(path), "pt") as file:
+                meta = file.metadata() or {}
+                tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"The weights {path} cannot be read ({error}); give a safetensors file that "
+                             "training.train_adain_reconet wrote.") from error  # fmt: skip
+        if meta.get("method") != "adain_reconet":
+            raise InputError(f"The weights {path} are for the method '{meta.get('method', 'unknown')}', not for "
+                             "'adain_reconet'; choose that method or other weights.")  # fmt: skip
+        network = Network(**json.loads(meta["config"]))
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise InputError(f"The weights {path} do not fit this version of 'adain_reconet'; train them again or "
+                             "use the version of StyleTX that made them.") from error  # fmt: skip
+        # styles are encoded and filters mixed in full precision: it happens once a style
+        self._network = network.eval().requires_grad_(False).to(self.device)
+
+    @torch.inference_mode()
+    def _set_style(self, styles: list[tuple[Picture, float]]) -> None:
+        self._code = torch.stack([self._encode(picture) * weight for picture, weight in styles]).sum(0)
+        self._paths = {}
+
+    @torch.inference_mode()
+    def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
+        self._thumbnails = self._own = None
+        if frames:
+            thumbnails = [_resize(frame, min(1.0, THUMBNAIL / max(frame.shape[:2]))) for frame in frames]
+            self._thumbnails = torch.cat([self._pad(self._tensor(picture)) for picture in thumbnails])
+            self._own = torch.stack([self._encode(frame) for frame in frames]).mean(0)
+        self._paths = {}
+
+
+    @torch.inference_mode()
+    def _stylize(self, frame: Picture, strength: float) -> Picture:
+        if self._code is None:
+            raise RuntimeError("set_style comes before stylize")
+        height, width = frame.shape[:2]
+        x = self._pad(self._tensor(frame))
+        crop = (slice(_MARGIN, _MARGIN + height), slice(_MARGIN, _MARGIN + width))
+
+        def apply(amount: float) -> np.ndarray:
+            out = self._run(x, frame, amount)[0].float().permute(1, 2, 0).cpu().numpy()
+            return out[crop]
+
+        out = apply(strength)
+        if strength < 1:
+            # what the network misses of the frame in the frame's own style is given back in full at strength 0, so
+            # that the result goes to the very frame without the double exposure of a cross-fade
+            out = out + np.float32(1 - strength) * (frame - apply(0.0))
+        return np.ascontiguousarray(np.clip(out, 0, 1), dtype=np.float32)
+
+    def _run(self, x: torch.Tensor, frame: Picture, amount: float) -> torch.Tensor:
+        assert self._code is not None
+        if self._thumbnails is not None and self._own is not None:
+            if amount not in self._paths:
+                code = self._code * amount + self._own * (1 - amount)
+                layers = self._network.assemble(code)
+                statistics: list[Statistics] = []
+                run(self._thumbnails.float(), layers, statistics)
+                if len(self._paths) > 16:  # a keyframed strength has a path of its own on every frame
+                    self._paths.clear()
+                self._paths[amount] = [self._cast(layer) for layer in fold(layers, statistics)]
+            return run_folded(x.to(self.dtype), self._paths[amount])
+        code = self._code
+        if amount < 1:
+            code = code * amount + self._encode(frame) * (1 - amount)
+        return run(x, self._network.assemble(code))[0]
+
+    def _cast(self, layer: Layer) -> Layer:
+        weight = layer.weight.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        return Layer(weight, None, layer.shift.to(self.dtype))
+
+    def _encode(self, picture: Picture) -> torch.Tensor:
+        return self._network.style(self._tensor(_resize(picture, STYLE_SIDE / min(picture.shape[:2]))))
+
+    def _tensor(self, picture: Picture) -> torch.Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+        return tensor.to(self.device).contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def _pad(x: torch.Tensor) -> torch.Tensor:
+        height, width = x.shape[-2:]
+        margin = min(_MARGIN, height - 1, width - 1)
+        bottom, right = _MARGIN + (-height) % REDUCTION, _MARGIN + (-width) % REDUCTION
+        x = F.pad(x, (margin, min(right, width - 1), margin, min(bottom, height - 1)), mode="reflect")
+        missing = (_MARGIN - margin, width + _MARGIN + right - x.shape[-1] - (_MARGIN - margin),
+                   _MARGIN - margin, height + _MARGIN + bottom - x.shape[-2] - (_MARGIN - margin))  # fmt: skip
+        return F.pad(x, missing, mode="replicate") if any(missing) else x
+
+
+def _resize(picture: Picture, scale: float) -> Picture:
+    if scale == 1:
+        return picture
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every method has in common: one door, checked arrays, a device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+
+SMALLEST = 16
+Picture = np.ndarray  # HxWx3 float32, display-referred sRGB, 0..1
+
+
+class Method(ABC):
+    """A way of stylizing pictures: `set_style` once, then `stylize` as often as wanted.
+
+    Pictures are HxWx3 float32 arrays of display-referred sRGB in 0..1, of any size from 16x16 up. A method is
+    memoryless: the same frame gives the same result whatever came before.
+
+    device: "auto" (the first of CUDA or ROCm, MPS, CPU that is there), "cpu", "cuda", "cuda:1", "mps".
+    precision: "auto" (half on CUDA, full elsewhere), "float32", "float16".
+    """
+
+    def __init__(self, device: str = "auto", precision: str = "auto", weights: str | Path | None = None) -> None:
+        self.device = find_device(device)
+        self.dtype = _find_dtype(precision, self.device)
+        self._load(weights)
+
+    @abstractmethod
+    def _load(self, weights: str | Path | None) -> None:
+        """Load this file of weights, or those that ship with the package."""
+
+    def set_style(self, style: Picture | Sequence[tuple[Picture, float]]) -> None:
+        """Take a style picture, or several with their weights (only their ratios count).
+
+        Raises InputError for an array of another kind, or weights that are negative or all zero.
+        """
+        pairs = [(style, 1.0)] if isinstance(style, np.ndarray) else list(style)
+        if not pairs:
+            raise InputError("No style picture was given; give at least one.")
+        total = 0.0
+        for picture, weight in pairs:
+            check_picture(picture, "The style picture")
+            if not np.isfinite(weight) or weight < 0:
+                raise InputError(f"A style's weight is {weight}; give zero or more.")
+            total += weight
+        if total <= 0:
+            raise InputError("The weights of the styles are all zero; give at least one above zero.")
+        self._set_style([(picture, weight / total) for picture, weight in pairs if weight > 0])
+
+    @abstractmethod
+    def _set_style(self, styles: list[tuple[Picture, float]]) -> None:
+        """Take checked pictures whose weights add up to 1."""
+
+    def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
+        """Measure on these frames of a shot what must not change from one frame to the next; None lets go of it.
+
+        What a method normalizes by (AdaIN's content statistics) then no longer depends on the single frame, so
+        nothing pumps when something walks in. Methods that measure nothing ignore it.
+        """
+
+    def stylize(self, frame: Picture, strength: float = 1.0) -> Picture:
+        """The frame in the style, same shape. strength: 0 is the frame itself, 1 the full style.
+
+        Raises InputError for an array that is no picture or a strength outside 0..1, RuntimeError before any style.
+        """
+        check_picture(frame, "The frame")
+        if not 0 <= strength <= 1:
+            raise InputError(f"Strength is {strength}; give a value from 0 to 1.")
+        return frame.copy() if strength == 0 else self._stylize(frame, strength)
+
+    @abstractmethod
+    def _stylize(self, frame: Picture, strength: float) -> Picture:
+        """Stylize a checked frame with a strength above 0."""
+
+
+def check_picture(picture: Picture, what: str) -> None:
+    """Raise InputError unless this is HxWx3 float32, finite, in 0..1 and at least 16x16."""
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
+        shape = getattr(picture, "shape", type(picture).__name__)
+        raise InputError(f"{what} has the shape {shape}; give an array of height x width x 3.")
+    if picture.dtype != np.float32:
+        raise InputError(f"{what} is of {picture.dtype}; give float32 in 0..1.")
+    if min(picture.shape[:2]) < SMALLEST:
+        raise InputError(f"{what} is {picture.shape[1]}x{picture.shape[0]}; "
+                         f"give at least {SMALLEST}x{SMALLEST} pixels.")  # fmt: skip
+    low, high = float(picture.min()), float(picture.max())
+    if not (low >= -1e-4 and high <= 1 + 1e-4):  # written so that NaN fails too
+        raise InputError(f"{what} has values from {low:g} to {high:g}; give display-referred sRGB in 0..1.")
+
+
+def find_device(name: str) -> torch.device:
+    """The device of this name; raises InputError when this machine does not have it."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"There is no device called '{name}'; give auto, cpu, cuda, cuda:1 or mps.") from None
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device.type, False) or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+        raise InputError(f"This machine's PyTorch {torch.__version__} has no device '{name}'; use auto or cpu.")
+    return device
+
+
+def _find_dtype(precision: str, device: torch.device) -> torch.dtype:
+    if precision == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if precision not in ("float32", "float16"):
+        raise InputError(f"There is no precision called '{precision}'; give auto, float32 or float16.")
+    if precision == "float16" and device.type == "cpu":
+        raise InputError("Half precision is slow and coarse on a CPU; give float32 or auto.")
+    return torch.float16 if precision == "float16" else torch.float32

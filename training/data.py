@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pictures for training: contents, and a pool of styles whose VGG statistics are cached."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.losses import Target, statistics
+from training.vgg import STYLE_LAYERS, VGG19
+
+HELD_OUT = 10  # one file in so many is never trained on
+_TYPES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+
+
+def list_pictures(folders: list[Path], held_out: bool | None = None) -> list[Path]:
+    """Picture files below ``folders``; ``held_out`` picks one side of the fixed split, None both.
+
+    The split depends on the file's name alone, so it stays when pictures are added.
+    """
+    files = [p for folder in folders for p in sorted(folder.rglob("*")) if p.suffix.lower() in _TYPES]
+    if held_out is None:
+        return files
+    return [p for p in files if (zlib.crc32(p.name.encode()) % HELD_OUT == 0) == held_out]
+
+
+def read_picture(path: Path, longest: int | None = None) -> np.ndarray:
+    """(H, W, 3) uint8 sRGB, shrunk so that its longer side has at most ``longest`` pixels."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise SystemExit(f"{path} cannot be read as a picture; remove it from the training data.")
+    return resize_longest(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), longest)
+
+
+def resize_longest(picture: np.ndarray, longest: int | None) -> np.ndarray:
+    height, width = picture.shape[:2]
+    if longest is None or max(height, width) <= longest:
+        return picture
+    scale = longest / max(height, width)
+    return cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+
+
+def to_tensor(picture: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 or float32 0..1 to (1, 3, H, W) float32 0..1."""
+    tensor = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+    return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
+
+
+class Contents:
+    """Random crops of photos, each at a random scale."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.pictures = [read_picture(f, 512) for f in files]
+
+    def crop(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """(size, size, 3) uint8, mirrored half of the time."""
+        picture = self.pictures[rng.integers(len(self.pictures))]
+        shortest = min(picture.shape[:2])
+        scale = max(size / shortest, rng.uniform(0.55, 1.0) if shortest > size else 1.0)
+        height, width = (max(size, round(side * scale)) for side in picture.shape[:2])
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        y, x = rng.integers(height - size + 1), rng.integers(width - size + 1)
+        crop = picture[y : y + size, x : x + size]
+        return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+class Style(NamedTuple):
+    picture: Tensor  # (1, 3, h, w): what the style encoder sees, shorter side 256
+    targets: list[Target]  # a layer of STYLE_LAYERS each, of the whole picture at 512
+
+
+class Styles:
+    """Style pictures in several remade versions; the VGG statistics of each are computed once.
+
+    Pictures are drawn by how much color and texture they have, for most paintings in museums are dark and smooth.
+    """
+
+    def __init__(self, files: list[Path], vgg: VGG19, versions: int = 2) -> None:
+        self.pictures = [read_picture(f, 512) for f in files]
+        self.vgg, self.versions = vgg, versions
+        self.cache: dict[tuple[int, int], Style] = {}
+        weight = np.array([_liveliness(p) for p in self.pictures]).argsort().argsort() / len(files)
+        self.chance = (0.25 + weight) / (0.25 + weight).sum()
+
+    def draw(self, rng: np.random.Generator) -> Style:
+        key = int(rng.choice(len(self.pictures), p=self.chance)), int(rng.integers(self.versions))
+        if key not in self.cache:
+            self.cache[key] = self._make(*key)
+        return self.cache[key]
+
+    @torch.no_grad()
+    def _make(self, index: int, version: int) -> Style:
+        picture = self.pictures[index]
+        if version:
+            picture = remake(picture, np.random.default_rng((index, version)))
+        whole = to_tensor(picture).to(self.vgg.mean.device)
+        features = self.vgg(whole, STYLE_LAYERS)
+        targets = [Target(*(t[0].bfloat16() for t in statistics(features[name]))) for name in STYLE_LAYERS]
+        scale = 256 / min(picture.shape[:2])
+        small = cv2.resize(picture, (round(picture.shape[1] * scale), round(picture.shape[0] * scale)),
+                           interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # fmt: skip
+        return Style(to_tensor(small), targets)
+
+
+def _liveliness(picture: np.ndarray) -> float:
+    small = cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    color = (small.max(2) - small.min(2)).mean() + small.std((0, 1)).mean()
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    return float(color + 2 * np.abs(cv2.Laplacian(gray, cv2.CV_32F)).mean())
+
+
+def remake(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another style made of ``picture`` (uint8): a part of it, turned, its colors remapped."""
+    height, width = picture.shape[:2]
+    scale = rng.uniform(0.5, 1.0)
+    h, w = max(128, int(height * scale)), max(128, int(width * scale))
+    y, x = rng.integers(max(1, height - h + 1)), rng.integers(max(1, width - w + 1))
+    picture = picture[y : y + h, x : x + w]
+    if rng.random() < 0.5:
+        picture = np.rot90(picture, rng.integers(4))
+    picture = cv2.resize(picture, None, fx=(s := 512 / max(picture.shape[:2])), fy=s, interpolation=cv2.INTER_CUBIC)
+    kind = rng.random()
+    if kind < 0.4:
+        hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV_FULL).astype(np.float32)
+        hsv[..., 0] = (hsv[..., 0] + rng.uniform(0, 255)) % 256
+        hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.7, 1.8), 0, 255)
+        picture = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB_FULL)
+    elif kind < 0.6:
+        picture = picture[..., rng.permutation(3)]
+    elif kind < 0.7:
+        picture = 255 - picture
+    levels = np.clip(np.linspace(0, 1, 256) ** rng.uniform(0.6, 1.4) * 255, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(levels[picture])

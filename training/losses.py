@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Losses, in the very form in which they are measured (docs/measures.md), so that numbers can be compared.
+
+All take float32 features or pictures of shape (N, C, H, W) and give a scalar tensor, the mean over the batch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Target(NamedTuple):
+    """One layer's statistics of a style picture."""
+
+    mean: Tensor  # (C,)
+    std: Tensor  # (C,)
+    gram: Tensor  # (C, C)
+
+
+def statistics(features: Tensor) -> Target:
+    """Mean, standard deviation and gram matrix over positions; a batch dimension stays in front."""
+    flat = features.flatten(2)
+    # a channel that never fires has no deviation, and the root's slope there is infinite
+    return Target(flat.mean(2), (flat.var(2, correction=0) + 1e-6).sqrt(), gram(features))
+
+
+def gram(features: Tensor) -> Tensor:
+    """F F^T / positions, (N, C, C) (Gatys et al. 2015, section 2, with the size taken out)."""
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def style_distance(found: Target, wanted: Target) -> Tensor:
+    """(|mean_o - mean_s|^2 + |std_o - std_s|^2) / (|mean_s|^2 + |std_s|^2), AdaIN's style loss made scale-free."""
+    over = (found.mean - wanted.mean).square().sum(-1) + (found.std - wanted.std).square().sum(-1)
+    return (over / (wanted.mean.square().sum(-1) + wanted.std.square().sum(-1))).mean()
+
+
+def gram_distance(found: Target, wanted: Target) -> Tensor:
+    """|G_o - G_s|^2 / |G_s|^2."""
+    return ((found.gram - wanted.gram).square().sum((-1, -2)) / wanted.gram.square().sum((-1, -2))).mean()
+
+
+def instance_normalize(features: Tensor) -> Tensor:
+    return F.instance_norm(features)
+
+
+def content_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared difference of instance-normalized features."""
+    return F.mse_loss(instance_normalize(found), instance_normalize(wanted))
+
+
+def total_variation(picture: Tensor) -> Tensor:
+    """Mean squared difference of neighbors (Johnson et al. 2016, section 3.2)."""
+    return (picture[..., 1:, :] - picture[..., :-1, :]).square().mean() + (
+        picture[..., :, 1:] - picture[..., :, :-1]
+    ).square().mean()
+
+
+_LUMA = (0.2126, 0.7152, 0.0722)
+
+
+def luminance(picture: Tensor) -> Tensor:
+    return (picture * picture.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def output_temporal(out: Tensor, warped: Tensor, inp: Tensor, warped_inp: Tensor, seen: Tensor) -> Tensor:
+    """ReCoNet's luminance-aware output loss (Gao et al. 2018, section 3.4).
+
+    The output may change from ``warped`` (the previous output along the motion) only by as much luminance as the
+    input does. ``seen``: (N, 1, H, W), 1 where the pixel was visible in both frames.
+    """
+    change = (out - warped) - (luminance(inp) - luminance(warped_inp))
+    return (seen * change.square()).sum() / (3 * seen.sum()).clamp(min=1)
+
+
+def feature_temporal(features: Tensor, warped: Tensor, seen: Tensor) -> Tensor:
+    """ReCoNet's feature-map loss (section 3.4), relative to the features' energy so that they cannot just shrink."""
+    over = (seen * (features - warped).square()).sum()
+    return over / ((seen * features.detach().square()).sum() + 1e-6)
+
+
+def warp(picture: Tensor, offset: Tensor, mode: str = "bilinear") -> Tensor:
+    """Sample ``picture`` (N, C, H, W) at each pixel plus ``offset`` (N, 2, H, W: dx, dy in pixels)."""
+    height, width = picture.shape[-2:]
+    ys, xs = torch.meshgrid(
+        torch.arange(height, device=picture.device, dtype=picture.dtype),
+        torch.arange(width, device=picture.device, dtype=picture.dtype), indexing="ij",
+    )  # fmt: skip
+    grid = torch.stack(((xs + offset[:, 0] + 0.5) * 2 / width - 1, (ys + offset[:, 1] + 0.5) * 2 / height - 1), -1)
+    return F.grid_sample(picture, grid, mode=mode, padding_mode="border", align_corners=False)
