@@ -57,7 +57,7 @@ class Method(ABC):
     def _set_style(self, styles: list[tuple[Picture, float]]) -> None:
         """Take checked pictures whose weights add up to 1."""
 
-    def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
+    def fix_statistics(self, frames: Sequence[Picture] | None) -> None:  # noqa: B027 - nothing to do is a fine default
         """Measure on these frames of a shot what must not change from one frame to the next; None lets go of it.
 
         What a method normalizes by (AdaIN's content statistics) then no longer depends on the single frame, so
@@ -104,8 +104,8 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise InputError(f"There is no device called '{name}'; give auto, cpu, cuda, cuda:1 or mps.") from None
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device.type, False) or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= there.get(device.type, 0):
         raise InputError(f"This machine's PyTorch {torch.__version__} has no device '{name}'; use auto or cpu.")
     return device
 

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sampling pictures along a motion. All arrays are float32; offsets are HxWx2 (dx, dy) in pixels, rows down."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import cv2
+import numpy as np
+
+Kernel = Literal["nearest", "linear", "lanczos"]
+_FLAGS = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "lanczos": cv2.INTER_LANCZOS4}
+
+
+@lru_cache(maxsize=2)
+def grid(height: int, width: int) -> np.ndarray:
+    """HxWx2: each pixel's own x and y."""
+    ys, xs = np.mgrid[:height, :width].astype(np.float32)
+    own = np.dstack((xs, ys))
+    own.flags.writeable = False  # it is shared
+    return own
+
+
+def warp(picture: np.ndarray, offset: np.ndarray, kernel: Kernel = "linear") -> np.ndarray:
+    """The picture (HxW or HxWxC) as seen at each pixel's place plus its offset; outside, the border is repeated."""
+    at = grid(*offset.shape[:2]) + offset
+    out = cv2.remap(picture, at[..., 0], at[..., 1], _FLAGS[kernel], borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(out, np.float32)
+
+
+def inside(offset: np.ndarray) -> np.ndarray:
+    """HxW bool: does the offset lead to a place in the picture?"""
+    height, width = offset.shape[:2]
+    at = grid(height, width) + offset
+    return (at[..., 0] >= 0) & (at[..., 0] <= width - 1) & (at[..., 1] >= 0) & (at[..., 1] <= height - 1)
