@@ -129,14 +129,15 @@ def hills(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
         canvas.polygon(np.array([[x - 1.2 * s, y - s], [x + 1.2 * s, y - s], [x, y - 1.8 * s]]), c[6])
     canvas.ridge(0.84, 0.12, c[5], c[8])
     for _ in range(int(rng.integers(2, 5))):  # cypresses
-        x, foot, tall = rng.uniform(0, canvas.aspect), rng.uniform(0.8, 0.95), rng.uniform(0.25, 0.55)
+        x = rng.uniform(0, canvas.aspect)
+        base, tall = rng.uniform(0.8, 0.95), rng.uniform(0.25, 0.55)
         t = np.linspace(0, 1, 24)
         half = 0.07 * tall / 0.4 * np.sin(np.pi * np.clip(t * 0.9 + 0.1, 0, 1)) * (1 + 0.15 * np.sin(t * 40))
         outline = np.concatenate(
-            [np.stack([x - half, foot - tall * t], 1), np.stack([x + half, foot - tall * t], 1)[::-1]]
+            [np.stack([x - half, base - tall * t], 1), np.stack([x + half, base - tall * t], 1)[::-1]]
         )
         canvas.polygon(outline, mix(c[8], c[5], 0.4))
-        canvas.polygon(outline * [1, 1] * 1.0 + (outline - [x, foot]) * [-0.55, -0.12], c[5])
+        canvas.polygon(outline * [1, 1] * 1.0 + (outline - [x, base]) * [-0.55, -0.12], c[5])
     for _ in range(260):
         y = rng.uniform(0.84, 1.0)
         s = 0.004 + 0.016 * (y - 0.82) / 0.18

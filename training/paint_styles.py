@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Paint the style pictures that ship with StyleTX, or a set of them for training.
 
-    python -m training.paint_styles                            # the shipped ones, into the package
-    python -m training.paint_styles --output DIR --count 200   # 200 by all painters, DIR/oil_00000.png, ...
+python -m training.paint_styles                            # the shipped ones, into the package
+python -m training.paint_styles --output DIR --count 200   # 200 by all painters, DIR/oil_00000.png, ...
 """
 
 from __future__ import annotations

@@ -271,8 +271,8 @@ def stained_glass(base: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     border = np.zeros((height, width), np.uint8)
     border[:, 1:] |= (joint_labels[:, 1:] != joint_labels[:, :-1]).astype(np.uint8)
     border[1:] |= (joint_labels[1:] != joint_labels[:-1]).astype(np.uint8)
-    border = cv2.morphologyEx(border, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    away = _blur(cv2.distanceTransform(1 - border, cv2.DIST_L2, 5), 1.2)
+    closed = cv2.morphologyEx(border, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    away = _blur(cv2.distanceTransform(1 - closed, cv2.DIST_L2, 5), 1.2)
     colors = _cell_colors(joint_labels, large)
     colors = np.clip(
         colors * rng.normal(1.12, 0.16, (len(colors), 1)) + rng.normal(0, 0.03, colors.shape), 0.02, 1
@@ -381,7 +381,7 @@ def watercolor(base: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     splash = np.zeros((height, width), np.float32)
     for _ in range(int(rng.integers(10, 45))):
         x, y, r = rng.uniform(0, width), rng.uniform(0, height), height * rng.exponential(0.0035) + 1
-        cv2.circle(splash, (int(x), int(y)), int(r) + 1, float(rng.uniform(0.2, 0.6)), -1, cv2.LINE_AA)
+        cv2.circle(splash, (int(x), int(y)), int(r) + 1, (float(rng.uniform(0.2, 0.6)),), -1, cv2.LINE_AA)
     drop = density.reshape(-1, 3)[rng.integers(density.shape[0] * density.shape[1])]
     picture += _blur(splash, 1.0)[..., None] * drop
     return cv2.resize(
@@ -447,7 +447,9 @@ def poster(base: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     sample = _blur(large, 0.003 * height).reshape(-1, 3)
     pick = sample[rng.integers(0, len(sample), 4000)].astype(np.float32)
     cv2.setRNGSeed(int(rng.integers(1 << 30)))
-    _, _, inks = cv2.kmeans(pick, count, empty, (3, 25, 0.001), 2, cv2.KMEANS_PP_CENTERS)
+    _, _, inks = cv2.kmeans(
+        pick, count, np.zeros((len(pick), 1), np.int32), (3, 25, 0.001), 2, cv2.KMEANS_PP_CENTERS
+    )
     shown = _rich(inks[None], 1.25)[0]
     picture = np.zeros_like(large)
     votes = np.stack(
