@@ -29,11 +29,13 @@ class Motion:
     """From each pixel of a frame to its place in the previous one.
 
     offset: HxWx2 float32, (dx, dy) in pixels, rows down. visible: HxW float32 in 0..1, 0 where the previous frame
-    did not show this surface.
+    did not show this surface or only half of it. seen: HxW bool, forward and backward motion agree within a pixel:
+    what the temporal error is measured on.
     """
 
     offset: np.ndarray
     visible: np.ndarray
+    seen: np.ndarray
 
 
 Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -60,14 +62,17 @@ class MotionSource:
             back = _flow(current_display, previous_display)
             ahead = _flow(previous_display, current_display)
             known = np.ones(back.shape[:2], bool)
-        seen = known & inside(back) & _agree(back, warp(ahead, back))
+        return_trip = warp(ahead, back)
+        known &= inside(back)
+        seen = known & (np.square(back + return_trip).sum(2) < 1)
+        same = known & _agree(back, return_trip)
         if self.kind == "vectors":
-            seen &= _same_surface(previous, current, back)
+            same &= _same_surface(previous, current, back)
         # a pixel wide of doubt around what is hidden: edges are blends of both sides
-        visible = cv2.erode(seen.astype(np.float32), np.ones((3, 3), np.uint8))
+        visible = cv2.erode(same.astype(np.float32), np.ones((3, 3), np.uint8))
         if _is_cut(previous_display, current_display, back, visible):
             return None
-        return Motion(back, visible)
+        return Motion(back, visible, seen)
 
     def _camera_changes(self, previous: Frame, current: Frame) -> bool:
         track = self.shot.camera

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Time: a stage behind every method that keeps the paint on the surfaces it was laid on.
+
+The previous output is carried along the motion with a sharp kernel and kept wherever its surface was visible and
+the input still looks as it did *when that paint was laid* (ReCoNet's luminance term and Ruder's occlusion masks let
+only one frame change; a slow light would outrun both). Elsewhere the frame stylized alone shows. What carrying
+wears off is given back: low frequencies lean toward the frame alone, and fine detail keeps its energy.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .motion import Motion
+from .warp import warp
+
+_RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
+_CHANGE = 0.05  # change beyond it at which half of the paint is new
+_LEAN = 0.15  # a frame's pull of the low frequencies toward the frame alone
+_REGAIN = 0.5  # how much of the lost (or won) energy of fine detail is made up for in a frame
+
+
+class Temporal:
+    """The history of one shot; `step` takes the frames in their order.
+
+    stability: 0 shows every frame as stylized alone, 1 keeps all the paint that can be kept.
+    """
+
+    error: float | None = None  # of the last step: RMS of its output minus the previous one along the motion
+    alone_error: float | None = None  # the same of the frames stylized alone
+
+    def __init__(self, stability: float = 1.0) -> None:
+        self.stability = stability
+        self._history: dict[str, np.ndarray] = {}
+
+    def step(self, picture: np.ndarray, stylized: np.ndarray, motion: Motion | None) -> np.ndarray:
+        """The steady version of ``stylized``.
+
+        picture, stylized: HxWx3 float32 in 0..1, the input as the network saw it and its output, the same size in
+        all calls. motion: from this frame back to the one of the last call; None (a cut) forgets the history.
+        """
+        self.error = self.alone_error = None
+        if motion is None or not self._history:
+            out, laid = stylized, picture
+        else:
+            out, laid = self._carry(picture, stylized, motion)
+            self.error = temporal_error(out, self._history["output"].astype(np.float32), motion)
+            self.alone_error = temporal_error(stylized, self._history["alone"].astype(np.float32), motion)
+        # half precision on purpose, and used as such: what is saved to resume from is what the next frame works with
+        self._history = {"output": out.astype(np.float16), "laid": laid.astype(np.float16),
+                         "alone": stylized.astype(np.float16)}  # fmt: skip
+        return out
+
+    def _carry(self, picture: np.ndarray, stylized: np.ndarray, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+        paint = warp(self._history["output"].astype(np.float32), motion.offset, "lanczos")
+        laid = warp(self._history["laid"].astype(np.float32), motion.offset, "lanczos")
+        # blurred with its sign, so that noise and the half-pixel of a texture cancel and light does not
+        change = np.abs(cv2.GaussianBlur(picture - laid, (0, 0), 2)).max(2)
+        change = np.maximum(change - _RESIDUAL, 0) / _CHANGE
+        keep = motion.visible * np.exp2(-np.square(change)) * self.stability
+        keep = cv2.GaussianBlur(keep, (0, 0), 0.8)[..., None] * (motion.visible > 0)[..., None]
+        sigma = picture.shape[0] / 60
+        paint = paint + _LEAN * cv2.GaussianBlur(keep * (stylized - paint), (0, 0), sigma)
+        fine = paint - cv2.GaussianBlur(paint, (0, 0), 1.2)
+        fine_alone = stylized - cv2.GaussianBlur(stylized, (0, 0), 1.2)
+        energy, wanted = (cv2.GaussianBlur(np.square(f).sum(2), (0, 0), sigma) for f in (fine, fine_alone))
+        gain = np.clip((wanted + 1e-5) / (energy + 1e-5), 0.25, 4) ** (_REGAIN / 2)
+        paint = paint + (gain[..., None] - 1) * fine
+        out = np.clip(stylized + keep * (paint - stylized), 0, 1)
+        return out, picture + keep * (laid - picture)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `restore` needs to go on: float16 arrays of HxWx3."""
+        return dict(self._history)
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a `state`, exactly as if this stage had made the frames before."""
+        self._history = dict(state)
+
+
+def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float | None:
+    """Root mean square of ``now`` minus ``before`` carried along the motion (bilinear), over pixels seen in both.
+
+    now, before: HxWx3 float32 in 0..1. None where no pixel was seen in both.
+    """
+    if not motion.seen.any():
+        return None
+    gap = now - warp(before, motion.offset, "linear")
+    return float(np.sqrt(np.square(gap[motion.seen]).mean(dtype=np.float64)))

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure how steady a method is on a rendered shot, and what the steadiness costs.
+
+    python -m training.measure_shot SHOT --style PICTURE [--style ...] [--light SHOT] [--json FILE] [--sheet FILE]
+
+Every frame is stylized alone and with the temporal stage, both through `styletx_core.run`, and compared:
+temporal error (along the shot's motion), sharpness, style and content distance against the frame alone at frames 10,
+20 and 100 where the shot has them; on a --light shot (static camera, a light that moves and stops) the ghosting three
+frames after the light stops. Definitions: docs/measures.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+import styletx_core
+from styletx_core.color import ViewTransform, to_picture
+from styletx_core.events import Finished, FrameDone
+from styletx_core.job import Input, Job, Output, Settings, Style, ViewSettings
+from styletx_core.motion import make_motion
+from styletx_core.shot import open_shot
+from styletx_core.temporal import temporal_error
+from training import losses
+from training.data import to_tensor
+from training.vgg import ALL_LAYERS, VGG19
+
+FRAMES = (10, 20, 100)  # counted from the shot's first
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shot", type=Path)
+    parser.add_argument("--style", type=Path, action="append", required=True)
+    parser.add_argument("--light", type=Path, help="shot with a static camera whose light stops")
+    parser.add_argument("--light-stops", type=int, default=None, help="frame at which it stops (default: at 5/8)")
+    parser.add_argument("--method", default="adain_reconet")
+    parser.add_argument("--weights", type=str)
+    parser.add_argument("--motion", default="vectors")
+    parser.add_argument("--frames", type=int, default=None, help="measure only so many frames")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--sheet", type=Path, help="picture to compare by eye: input, alone, steady at FRAMES")
+    args = parser.parse_args()
+    vgg = VGG19("relu5_1")
+    rows, sheet = [], []
+    with tempfile.TemporaryDirectory() as temporary:
+        for style in args.style:
+            row: dict[str, float | str] = {"style_picture": style.stem}
+            row |= _measure(args, args.shot, style, vgg, Path(temporary), sheet)
+            if args.light:
+                row["ghost"] = _ghost(args, style, Path(temporary))
+            rows.append(row)
+            print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
+    keys = [k for k in rows[0] if k != "style_picture"]
+    mean = {"style_picture": "MEAN"} | {k: float(np.mean([r[k] for r in rows])) for k in keys}
+    print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in mean.items()))
+    if args.json:
+        args.json.write_text(json.dumps([*rows, mean], indent=1))
+    if args.sheet:
+        cv2.imwrite(str(args.sheet), cv2.cvtColor((np.vstack(sheet) * 255 + 0.5).astype(np.uint8), cv2.COLOR_RGB2BGR))
+
+
+def _job(args: argparse.Namespace, shot: Path, style: Path, motion: str, out: Path) -> Job:
+    with open_shot(shot) as opened:
+        numbers = opened.numbers
+    last = numbers[min(len(numbers), args.frames or len(numbers)) - 1]
+    return Job(
+        input=Input(path=str(shot), frames=(numbers[0], last)), motion=motion, styles=(Style(str(style)),),
+        settings=Settings(method=args.method, weights=args.weights),
+        output=Output(directory=str(out), format="png16", overwrite=True),
+    )  # fmt: skip
+
+
+def _run(job: Job) -> dict[int, Path]:
+    paths: dict[int, Path] = {}
+    for event in styletx_core.run(job):
+        if isinstance(event, FrameDone):
+            paths[event.frame] = Path(event.path)
+        elif isinstance(event, Finished):
+            _run.seconds = event.seconds / max(1, event.frames)  # type: ignore[attr-defined]
+    return paths
+
+
+def _read(path: Path) -> np.ndarray:
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return cv2.cvtColor(picture[..., :3], cv2.COLOR_BGR2RGB).astype(np.float32) / 65535
+
+
+def _measure(args, shot: Path, style: Path, vgg: VGG19, temporary: Path, sheet: list) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    alone = _run(_job(args, shot, style, "none", temporary / f"{style.stem}_alone"))
+    steady = _run(_job(args, shot, style, args.motion, temporary / f"{style.stem}_steady"))
+    found: dict[str, list[float]] = {"alone": [], "steady": [], "input": []}
+    with open_shot(shot) as opened:
+        motion, transform = make_motion(opened, "vectors"), ViewTransform(ViewSettings())
+        previous = None
+        for number in steady:
+            frame = opened.read(number)
+            picture = to_picture(frame, opened.encoding, transform)
+            pictures = {"alone": _read(alone[number]), "steady": _read(steady[number]), "input": picture}
+            if previous is not None:
+                between = motion.between(previous[0], frame, previous[1]["input"], picture)
+                if between is not None:
+                    for kind, values in found.items():
+                        error = temporal_error(pictures[kind], previous[1][kind], between)
+                        if error is not None:
+                            values.append(error)
+            previous = frame, pictures
+        numbers = list(steady)
+        result = {f"error_{kind}": _rms(values) for kind, values in found.items()}
+        result["ratio"] = result["error_steady"] / result["error_alone"]
+        picture_style = _read_style(style)
+        for count in FRAMES:
+            if count > len(numbers):
+                continue
+            number = numbers[count - 1]
+            inp = to_picture(opened.read(number), opened.encoding, transform)
+            a, s = _read(alone[number]), _read(steady[number])
+            result[f"sharpness_{count}"] = _sharpness(s) / _sharpness(a)
+            style_a, content_a = _distances(a, inp, picture_style, vgg)
+            style_s, content_s = _distances(s, inp, picture_style, vgg)
+            result[f"style_{count}"], result[f"content_{count}"] = style_s / style_a, content_s / content_a
+            sheet.append(np.hstack([inp, a, s]))
+    return result
+
+
+def _ghost(args: argparse.Namespace, style: Path, temporary: Path) -> float:
+    """Mean absolute difference to the frame stylized alone, three frames after the light stops."""
+    alone = _run(_job(args, args.light, style, "none", temporary / f"{style.stem}_light_alone"))
+    steady = _run(_job(args, args.light, style, args.motion, temporary / f"{style.stem}_light_steady"))
+    numbers = list(steady)
+    stops = args.light_stops if args.light_stops is not None else numbers[len(numbers) * 5 // 8]
+    number = stops + 3
+    return float(np.abs(_read(steady[number]) - _read(alone[number])).mean())
+
+
+def _read_style(path: Path) -> torch.Tensor:
+    from training.data import read_picture
+
+    return to_tensor(read_picture(path, 512))
+
+
+def _sharpness(picture: np.ndarray) -> float:
+    return float(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+
+
+@torch.no_grad()
+def _distances(picture: np.ndarray, inp: np.ndarray, style: torch.Tensor, vgg: VGG19) -> tuple[float, float]:
+    out = vgg(to_tensor(picture), ALL_LAYERS)
+    wanted, content = vgg(style, ALL_LAYERS), vgg(to_tensor(inp), ("relu4_1",))["relu4_1"]
+    styles = [losses.style_distance(losses.statistics(out[n]), losses.statistics(wanted[n])) for n in ALL_LAYERS]
+    return float(torch.stack(styles).mean()), float(losses.content_distance(out["relu4_1"], content))
+
+
+def _rms(values: list[float]) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+if __name__ == "__main__":
+    main()
