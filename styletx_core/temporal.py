@@ -16,7 +16,7 @@ from .motion import Motion
 from .warp import warp
 
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
-_CHANGE = 0.05  # change beyond it at which half of the paint is new
+_CHANGE = 0.03  # change beyond it at which half of the paint is new
 _LEAN = 0.15  # a frame's pull of the low frequencies toward the frame alone
 _REGAIN = 0.5  # how much of the lost (or won) energy of fine detail is made up for in a frame
 
@@ -33,6 +33,7 @@ class Temporal:
     def __init__(self, stability: float = 1.0) -> None:
         self.stability = stability
         self._history: dict[str, np.ndarray] = {}
+        self._steps = 0
 
     def step(self, picture: np.ndarray, stylized: np.ndarray, motion: Motion | None) -> np.ndarray:
         """The steady version of ``stylized``.
@@ -47,14 +48,16 @@ class Temporal:
             out, laid = self._carry(picture, stylized, motion)
             self.error = temporal_error(out, self._history["output"].astype(np.float32), motion)
             self.alone_error = temporal_error(stylized, self._history["alone"].astype(np.float32), motion)
+        self._steps += 1
         # half precision on purpose, and used as such: what is saved to resume from is what the next frame works with
         self._history = {"output": out.astype(np.float16), "laid": laid.astype(np.float16),
                          "alone": stylized.astype(np.float16)}  # fmt: skip
         return out
 
     def _carry(self, picture: np.ndarray, stylized: np.ndarray, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
-        paint = warp(self._history["output"].astype(np.float32), motion.offset, "lanczos")
-        laid = warp(self._history["laid"].astype(np.float32), motion.offset, "lanczos")
+        offset = motion.offset + _dither(self._steps)
+        paint = warp(self._history["output"].astype(np.float32), offset, "lanczos")
+        laid = warp(self._history["laid"].astype(np.float32), offset, "lanczos")
         # blurred with its sign, so that noise and the half-pixel of a texture cancel and light does not
         change = np.abs(cv2.GaussianBlur(picture - laid, (0, 0), 2)).max(2)
         change = np.maximum(change - _RESIDUAL, 0) / _CHANGE
@@ -71,12 +74,22 @@ class Temporal:
         return out, picture + keep * (laid - picture)
 
     def state(self) -> dict[str, np.ndarray]:
-        """What `restore` needs to go on: float16 arrays of HxWx3."""
-        return dict(self._history)
+        """What `restore` needs to go on: float16 arrays of HxWx3 and the number of steps made."""
+        return {**self._history, "steps": np.array(self._steps)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Go on from a `state`, exactly as if this stage had made the frames before."""
         self._history = dict(state)
+        self._steps = int(self._history.pop("steps"))
+
+
+def _dither(step: int) -> np.ndarray:
+    """(2,): up to 1/64 pixel, spread evenly over the steps by the R2 sequence (Roberts 2018).
+
+    OpenCV samples at 1/32 pixel. A slow pan would be rounded the same way in every frame and the paint would slip
+    off its surface; so its mean over the frames is exact, and what does not move still does not.
+    """
+    return ((step * np.array([0.7548776662, 0.5698402910]) % 1 - 0.5) / 32).astype(np.float32)
 
 
 def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float | None:
