@@ -146,7 +146,7 @@ def _why_not_vectors(shot: Shot) -> str | None:
     step = min(b - a for a, b in zip(shot.numbers, shot.numbers[1:], strict=False))
     track = shot.camera
     if step != 1:
-        return f"every {step}th frame was rendered and vectors reach to the very next frame only"
+        return f"its frames are {step} apart and vectors reach to the very next frame only"
     if track is not None:
         if track.motion_blur:
             return "the shot was rendered with motion blur, which leaves the Vector pass empty"
@@ -218,7 +218,7 @@ def _world(frame: Frame) -> np.ndarray:
 
 
 def _nearest(offset: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
-    """Where depth jumps, take the offset of the nearest surface around (3x3), as temporal antialiasing does.
+    """Where depth jumps, take the offset of the nearest surface around, as temporal antialiasing does.
 
     A silhouette's pixels hold a mean of the vectors on both sides, which is the motion of neither.
     """
@@ -227,18 +227,19 @@ def _nearest(offset: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
         return offset
     depth = np.minimum(depth, np.float32(1e10))
     window = np.ones((3, 3), np.uint8)
-    near, far = cv2.erode(depth, window), cv2.dilate(depth, window)
-    jump = far > near * 1.05
+    jump = cv2.dilate(depth, window) > cv2.erode(depth, window) * 1.05
     if not jump.any():
         return offset
-    out, best = offset.copy(), depth.copy()
+    # a pixel at the jump may itself hold a mean, so pixels away from it (two pixels are enough) come first
+    ranked = np.where(jump, depth * 1e6, depth)
+    out, best = offset.copy(), np.where(jump, np.inf, -np.inf).astype(np.float32)
     height, width = depth.shape
-    padded_depth = cv2.copyMakeBorder(depth, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    padded = cv2.copyMakeBorder(offset, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    for dy in range(3):
-        for dx in range(3):
-            other = padded_depth[dy : dy + height, dx : dx + width]
-            closer = jump & (other < best)
+    padded_rank = cv2.copyMakeBorder(ranked, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+    padded = cv2.copyMakeBorder(offset, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+    for dy in range(5):
+        for dx in range(5):
+            other = padded_rank[dy : dy + height, dx : dx + width]
+            closer = other < best
             best[closer] = other[closer]
             out[closer] = padded[dy : dy + height, dx : dx + width][closer]
     return out

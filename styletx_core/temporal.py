@@ -65,8 +65,8 @@ class Temporal:
         keep = cv2.GaussianBlur(keep, (0, 0), 0.8)[..., None] * (motion.visible > 0)[..., None]
         sigma = picture.shape[0] / 60
         paint = paint + _LEAN * cv2.GaussianBlur(keep * (stylized - paint), (0, 0), sigma)
-        fine = paint - cv2.GaussianBlur(paint, (0, 0), 1.2)
-        fine_alone = stylized - cv2.GaussianBlur(stylized, (0, 0), 1.2)
+        fine = paint - cv2.GaussianBlur(paint, (0, 0), 0.7)
+        fine_alone = stylized - cv2.GaussianBlur(stylized, (0, 0), 0.7)
         energy, wanted = (cv2.GaussianBlur(np.square(f).sum(2), (0, 0), sigma) for f in (fine, fine_alone))
         gain = np.clip((wanted + 1e-5) / (energy + 1e-5), 0.25, 4) ** (_REGAIN / 2)
         paint = paint + (gain[..., None] - 1) * fine
