@@ -121,6 +121,11 @@ def has_white_balance(view: bpy.types.ColorManagedViewSettings) -> bool:
     return bool(getattr(view, "use_white_balance", False))
 
 
+def literal_path(path: str) -> str:
+    """An output path that is taken as it stands: from 5.0 braces are templates."""
+    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
+
+
 # Animation
 
 

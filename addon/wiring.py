@@ -32,6 +32,7 @@ class Sequence:
     path: str
     first: int
     last: int
+    step: int
     linear: bool
     """True for scene-linear EXR with premultiplied color, False for display-referred pictures with straight color."""
 
@@ -211,6 +212,8 @@ def _fill(scene: bpy.types.Scene, group: Any, sequence: Sequence) -> None:
     driver = here.inputs[1].driver_add("default_value").driver
     driver.type = "SCRIPTED"
     driver.expression = f"frame >= {sequence.first} and frame <= {sequence.last}"
+    if sequence.step != 1:
+        driver.expression += f" and floor((frame - {sequence.first}) / {sequence.step}) * {sequence.step} == frame - {sequence.first}"
 
     factor, first, second, mixed = compat.new_mix(group)
     links.new(here.outputs[0], factor)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preferences of the extension: which Python runs the worker, on which device, and what a test of it found."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+from styletx_core.errors import InputError
+
+PACKAGES = {
+    "torch": "torch",
+    "numpy": "numpy",
+    "cv2": "opencv-python-headless",
+    "OpenEXR": "OpenEXR",
+    "PyOpenColorIO": "opencolorio",
+    "av": "av",
+    "safetensors": "safetensors",
+}
+"""Module that a job imports -> the package it comes in."""
+
+
+class StyleTXPreferences(bpy.types.AddonPreferences):
+    bl_idname = __package__
+
+    python: EnumProperty(  # type: ignore[valid-type]
+        name="Worker",
+        description="The Python that runs the network, in a process of its own",
+        items=[
+            ("BLENDER", "Blender's Python", "With the packages that came with this extension"),
+            ("CUSTOM", "Another Python", "An environment that has PyTorch, for one that uses your graphics card"),
+        ],
+    )
+    python_path: StringProperty(  # type: ignore[valid-type]
+        name="Python", description="The environment's folder, or its Python executable", subtype="FILE_PATH"
+    )
+    device: EnumProperty(  # type: ignore[valid-type]
+        name="Device",
+        items=[
+            ("auto", "Automatic", "The graphics card where PyTorch can use it, else the processor"),
+            ("cpu", "CPU", "The processor, where the graphics card is too small"),
+            ("cuda", "CUDA", "An NVIDIA or AMD graphics card"),
+            ("mps", "Metal", "The graphics processor of Apple's chips"),
+            ("xpu", "XPU", "An Intel graphics card"),
+        ],
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        from . import run
+
+        column = self.layout.column()
+        column.use_property_split = True
+        column.prop(self, "python")
+        if self.python == "CUSTOM":
+            column.prop(self, "python_path")
+        column.prop(self, "device")
+        column.operator("styletx.test_worker", icon="CHECKMARK")
+        if run.tested:
+            box = column.box().column(align=True)
+            box.alert = run.test_failed
+            for line in run.tested.splitlines():
+                wrapped(box, line, 90)
+
+
+def preferences() -> StyleTXPreferences:
+    """The extension's preferences."""
+    return bpy.context.preferences.addons[__package__].preferences
+
+
+def worker_python() -> str:
+    """The executable that runs the worker. Raises InputError where the chosen one is none."""
+    chosen = preferences()
+    if chosen.python == "BLENDER":
+        return sys.executable
+    text = chosen.python_path.strip()
+    if not text:
+        raise InputError("No Python is chosen for the worker: give one in the preferences of the StyleTX extension.")
+    path = Path(bpy.path.abspath(text)).expanduser()
+    if path.is_dir():
+        inside = [path / "bin/python", path / "Scripts/python.exe", path / "python.exe"]
+        path = next((python for python in inside if python.is_file()), path)
+    if not path.is_file():
+        raise InputError(f"There is no Python at '{path}': choose another in the preferences of the StyleTX extension.")
+    return str(path)  # not resolved: a link is what makes a virtual environment one
+
+
+def missing_sentence(pong: dict[str, Any]) -> str:
+    """What to do about packages that the worker lacks; "" where it has all."""
+    missing = pong.get("missing") or []
+    if not missing:
+        return ""
+    names = ", ".join(missing)
+    packages = " ".join(PACKAGES.get(name, name) for name in missing)
+    if preferences().python == "CUSTOM":
+        return (
+            f"The worker's Python {pong.get('python')} ({pong.get('executable')}) cannot import {names}: "
+            f"install it there with  pip install {packages}"
+        )
+    return (
+        f"Blender's Python {pong.get('python')} cannot import {names}: install the StyleTX zip that brings it for this "
+        "Blender and system, or choose an environment that has PyTorch in the preferences of the StyleTX extension."
+    )
+
+
+def wrapped(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
+    """Text in lines of at most `width` letters: labels do not wrap by themselves."""
+    import textwrap
+
+    for number, line in enumerate(textwrap.wrap(text, max(width, 10)) or [""]):
+        layout.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+
+
+def register() -> None:
+    bpy.utils.register_class(StyleTXPreferences)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(StyleTXPreferences)

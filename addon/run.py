@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One press of the button, from the check of the scene to the wired result, as steps that never block.
+
+`Run.steps()` is a generator. In a window a timer takes one step at a time; in the background a loop takes them all.
+Closing it anywhere stops render and worker and leaves the scene as it was.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import bpy
+from styletx_core import events
+from styletx_core.errors import InputError, StyleTXError, WorkError
+
+from . import rendering, scene_job, shots, stale, wiring, worker_client
+from .preferences import missing_sentence, worker_python
+from .properties import result_key
+
+Steps = Generator[None, None, None]
+
+START_SECONDS = 180.0
+"""How long the worker may take to import PyTorch: a cold disk and a virus scanner can make it a minute."""
+CANCEL_SECONDS = 0.5
+"""How long a cancelled worker may take to end its frame before it is killed; whole frames survive either way."""
+
+current: Run | None = None
+last: Run | None = None
+tested: str = ""
+test_failed: bool = False
+_ids = 0
+
+
+class Run:
+    """The state of one run, for the panel to show."""
+
+    def __init__(self, scene: bpy.types.Scene, frame: int | None, windowed: bool) -> None:
+        """frame: paint this frame alone; None paints the frame range. windowed: Blender has an interface to keep alive."""
+        self._name = scene.name
+        self.frame = frame
+        self.windowed = windowed
+        self.state = "RUNNING"  # then DONE, CANCELLED or FAILED
+        self.phase = "Starting"
+        self.progress = 0.0
+        self.eta: float | None = None
+        self.notices: list[str] = []
+        self.error = ""
+        self.log = ""
+        self.finished: events.Finished | None = None
+        self.cancel_requested = False
+
+    @property
+    def scene(self) -> bpy.types.Scene:
+        """Looked up each time: an undo between two steps replaces all data."""
+        scene = bpy.data.scenes.get(self._name)
+        if scene is None:
+            raise InputError(f"The scene '{self._name}' is gone or was renamed: start again.")
+        return scene
+
+    def steps(self) -> Steps:
+        """Do everything. Errors end up in `error`, as a sentence."""
+        global current, last
+        current = last = self
+        try:
+            yield from self._steps()
+            self.state = "DONE"
+        except rendering.Stopped:
+            self.state = "CANCELLED"
+        except StyleTXError as error:
+            self.state, self.error = "FAILED", str(error)
+        except Exception as error:
+            traceback.print_exc()
+            self.log = traceback.format_exc()
+            self.state = "FAILED"
+            self.error = f"StyleTX failed unexpectedly ({type(error).__name__}: {error}): the system console says more."
+        finally:
+            if self.state == "RUNNING":
+                self.state = "CANCELLED"
+            current = None
+
+    def _steps(self) -> Steps:
+        scene = self.scene
+        stale.hear(scene)
+        sequence = scene.styletx.source == "SEQUENCE"
+        frames = [self.frame] if self.frame is not None else shots.frames_of(scene)
+        if frames[0] < 0:
+            raise InputError(f"Frame {frames[0]} is below 0: move the animation so that it starts at 0 or later.")
+        self.notices += [] if sequence else rendering.check(scene)
+        self.notices += scene_job.check(scene)
+        scene_job.style_picture(scene)
+        layer = wiring.source_layer(scene)
+        folders, notices = scene_job.folders(scene, self.frame is not None)
+        self.notices += notices
+        source = scene_job.sequence_source(scene) if sequence else folders.render
+
+        # before hours of rendering, not after: is there a worker that can paint?
+        yield from self._start_worker()
+        camera, cameras = yield from self._camera(frames, folders, source if sequence else None)
+        if not sequence:
+            yield from self._render(layer, frames, folders)
+        motion, why = scene_job.motion_source(self.scene, cameras)
+        self.notices += [why] if why else []
+        job = scene_job.gather(self.scene, source, (frames[0], frames[-1]), camera, motion, folders.painted)
+        yield from self._paint(job)
+        self._wire(layer)
+
+    def _start_worker(self) -> Steps:
+        self.phase = "Starting the worker"
+        pong = yield from ping()
+        sentence = missing_sentence(pong)
+        if sentence:
+            raise InputError(sentence)
+
+    def _camera(
+        self, frames: list[int], folders: scene_job.Folders, sequence: Path | None
+    ) -> Generator[None, None, tuple[Path | None, set[str]]]:
+        """Write the shot.json of the frames; returns its path and the types of camera in it."""
+        if sequence is not None:
+            beside = (sequence if sequence.is_dir() else sequence.parent) / "shot.json"
+            if beside.is_file():
+                return beside, set()
+        self.phase = "Reading the camera"
+        wanted = sorted({near for frame in frames for near in (frame - 1, frame, frame + 1)})
+        found: dict[int, dict[str, Any]] = {}
+        clock = time.monotonic()
+        for frame, pose in shots.poses(self.scene, wanted):
+            found[frame] = pose
+            if time.monotonic() - clock > 0.05:
+                self.progress = len(found) / len(wanted)
+                yield
+                clock = time.monotonic()
+        shots.write(folders.camera, self.scene, found)
+        return folders.camera, {found[frame]["type"] for frame in frames}
+
+    def _render(self, layer: str, frames: list[int], folders: scene_job.Folders) -> Steps:
+        """Render the frames that are not there yet."""
+        scene = self.scene
+        state = scene.styletx
+        store = rendering.FrameStore(folders.render)
+        now = stale.fingerprint(scene, layer)
+        there = store.claim(now, keep=not state.changed and state.rendered == now)
+        # from here on an edit makes the frames out of date, those still to come too
+        state.rendered, state.layer, state.changed = now, layer, False
+        if scene.frame_step != 1:
+            store.drop(there - set(frames))  # the engine takes frames at even steps, and single ones were between
+        missing = [frame for frame in frames if frame not in there]
+        began = time.monotonic()
+        for number, frame in enumerate(missing):
+            self.phase = f"Rendering frame {frame} ({len(frames) - len(missing) + number + 1} of {len(frames)})"
+            self.progress = (len(frames) - len(missing) + number) / len(frames)
+            self.eta = (time.monotonic() - began) / number * (len(missing) - number) if number else None
+            yield
+            yield from rendering.render_frame(self.scene, layer, frame, store.path(frame), self.windowed)
+            store.add(frame)
+
+    def _paint(self, job: dict[str, Any]) -> Steps:
+        """Have the worker run the job."""
+        self.phase, self.progress, self.eta = "Loading the network", 0.0, None
+        worker = worker_client.worker(worker_python())
+        request = _new_id()
+        worker.send(id=request, command="run", job=job)
+        ended = False
+        try:
+            while True:
+                for message in worker.messages():
+                    if message.get("id") == request and self._hear(message):
+                        ended = True
+                        return
+                if not worker.alive:
+                    ended = True
+                    self.log = worker.log()
+                    sentence = worker.death()
+                    worker_client.stop()
+                    raise WorkError(sentence)
+                yield
+        except StyleTXError:
+            ended = True
+            raise
+        finally:
+            if not ended:
+                _cancel(worker, request)
+
+    def _hear(self, message: dict[str, Any]) -> bool:
+        """Take a message of the worker; True when it ends the job."""
+        kind = message.get("event")
+        if kind == "error":
+            self.log = str(message.get("log", ""))
+            raise (InputError if message.get("kind") == "input" else WorkError)(str(message.get("message")))
+        if kind == "cancelled":
+            raise rendering.Stopped
+        event = events.from_dict(message)
+        if isinstance(event, events.Started):
+            self.progress = event.kept / max(event.total, 1)
+            self.phase = f"Painting on {event.device}"
+        elif isinstance(event, events.Notice):
+            if event.text not in self.notices:
+                self.notices.append(event.text)
+        elif isinstance(event, events.FrameDone):
+            self.phase = f"Painting frame {event.frame} ({event.index} of {event.total})"
+            self.progress, self.eta = event.index / event.total, event.eta
+        elif isinstance(event, events.Finished):
+            self.finished = event
+            self.progress, self.eta = 1.0, 0.0
+            return True
+        return False
+
+    def _wire(self, layer: str) -> None:
+        """Show the result in the compositor and write down what it was made from."""
+        assert self.finished is not None
+        done, scene = self.finished, self.scene
+        state = scene.styletx
+        pattern = Path(done.directory) / done.pattern
+        name = done.pattern
+        digits = name.count("#")
+        first = pattern.with_name(name.replace("#" * digits, f"{done.first:0{digits}d}") if digits else name)
+        path = str(first)
+        if state.output.startswith("//") and bpy.data.filepath:
+            path = bpy.path.relpath(path)
+        self.notices += wiring.wire(
+            scene, layer, wiring.Sequence(path, done.first, done.last, scene.frame_step, first.suffix.lower() == ".exr")
+        )
+        state.result = result_key(scene)
+        state.result_path = str(pattern)
+        state.result_first, state.result_last = done.first, done.last
+        state.result_error = -1.0 if done.temporal_error is None else done.temporal_error
+        state.result_alone_error = -1.0 if done.alone_error is None else done.alone_error
+
+    def summary(self) -> str:
+        """One sentence on a run that is done."""
+        assert self.finished is not None
+        done = self.finished
+        text = f"Painted {done.frames} frame{'' if done.frames == 1 else 's'} in {done.seconds:.0f} s"
+        if done.temporal_error is not None and done.alone_error is not None:
+            text += f", temporal error {done.temporal_error:.3f} ({done.alone_error:.3f} frame by frame)"
+        return text + f": {Path(done.directory) / done.pattern}"
+
+
+def ping() -> Generator[None, None, dict[str, Any]]:
+    """Start the worker where there is none, and ask what it has. Raises WorkError when it does not answer."""
+    worker = worker_client.worker(worker_python())
+    request = _new_id()
+    worker.send(id=request, command="ping")
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        for message in worker.messages():
+            if message.get("event") == "pong" and message.get("id") == request:
+                return message
+        if not worker.alive:
+            sentence = worker.death()
+            worker_client.stop()
+            raise WorkError(sentence)
+        if time.monotonic() > deadline:
+            worker_client.stop()
+            raise WorkError("The worker does not answer: press Test in the preferences of the StyleTX extension.")
+        yield
+
+
+def test_steps() -> Steps:
+    """Ask the worker what it has, for the preferences."""
+    global tested, test_failed
+    tested, test_failed = "Starting the worker ...", False
+    try:
+        worker_client.stop()  # packages may have been installed since it started
+        pong = yield from ping()
+        sentence = missing_sentence(pong)
+        test_failed = bool(sentence)
+        memory = f", {pong['memory_gb']:.0f} GB of memory" if pong.get("memory_gb") else ""
+        tested = sentence or (
+            f"Ready: Python {pong['python']}, PyTorch {pong['torch']} on {pong['device']} ({pong['device_name']}{memory})"
+        )
+    except StyleTXError as error:
+        tested, test_failed = str(error), True
+
+
+def _cancel(worker: worker_client.Worker, request: str) -> None:
+    """End a job within half a second: the worker by itself, else by killing it."""
+    worker.send(id=request, command="cancel")
+    deadline = time.monotonic() + CANCEL_SECONDS
+    while time.monotonic() < deadline and worker.alive:
+        for message in worker.messages():
+            if message.get("id") == request and message.get("event") in ("cancelled", "finished", "error"):
+                return
+        time.sleep(0.01)
+    worker_client.stop()
+
+
+def _new_id() -> str:
+    global _ids
+    _ids += 1
+    return str(_ids)
+
+
+def register() -> None:
+    pass
+
+
+def unregister() -> None:
+    global tested
+    tested = ""

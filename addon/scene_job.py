@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gathers a job for the engine from a scene and its StyleTX settings."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+from styletx_core import Job
+from styletx_core.errors import InputError
+
+from . import compat, wiring
+from .preferences import preferences
+from .shots import view_settings
+
+FORMATS = {"EXR": "auto", "PNG": "png16"}
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a scene's frames lie."""
+
+    base: Path
+    single: bool
+    """For one frame alone, which must not replace those of the shot."""
+
+    @property
+    def render(self) -> Path:
+        """Frames as rendered, shared by shot and single frames."""
+        return self.base / "render"
+
+    @property
+    def painted(self) -> Path:
+        """Frames as painted."""
+        return self.base / ("frame" if self.single else "painted")
+
+    @property
+    def camera(self) -> Path:
+        """The shot.json of the painted frames."""
+        return self.render / ("frame.json" if self.single else "shot.json")
+
+
+def folders(scene: bpy.types.Scene, single: bool) -> tuple[Folders, list[str]]:
+    """The scene's folders, and notices on them."""
+    text, notices = scene.styletx.output.strip() or "//styletx/", []
+    if text.startswith("//") and not bpy.data.filepath:
+        base = Path(bpy.app.tempdir) / text[2:]
+        notices.append("The file is not saved: the frames are in a temporary folder that goes when Blender quits.")
+    else:
+        base = Path(bpy.path.abspath(text))
+    return Folders(base / bpy.path.clean_name(scene.name), single), notices
+
+
+def style_picture(scene: bpy.types.Scene) -> str:
+    """The style's path. Raises InputError where it is no picture."""
+    import imbuf
+
+    text = scene.styletx.style.strip()
+    if not text:
+        raise InputError("No style is chosen: give the picture in whose style the shot is to be painted.")
+    path = bpy.path.abspath(text)
+    if not Path(path).is_file():
+        raise InputError(f"There is no style picture '{path}': choose another one.")
+    try:
+        imbuf.load(path).free()
+    except Exception:
+        raise InputError(f"The style '{path}' is no picture that can be read: choose a PNG, JPEG, TIFF or EXR.") from None
+    return path
+
+
+def sequence_source(scene: bpy.types.Scene) -> Path:
+    """The rendered frames that the user chose: a folder, or a pattern made from one of its files."""
+    text = scene.styletx.sequence.strip()
+    if not text:
+        raise InputError("No rendered frames are chosen: give their folder, or one of them.")
+    path = Path(bpy.path.abspath(text))
+    match = re.fullmatch(r"(.*?)(\d+)(\D*)", path.stem)
+    if path.is_file() and match:
+        return path.with_name(match[1] + "#" * len(match[2]) + match[3] + path.suffix)
+    if not path.exists() and "#" not in path.name:
+        raise InputError(f"There are no frames at '{path}': choose their folder, or one of them.")
+    return path
+
+
+def color_config() -> str | None:
+    """The OpenColorIO config that this Blender shows color with."""
+    named = os.environ.get("OCIO", "")
+    if named and Path(named).is_file():
+        return named
+    folder = bpy.utils.system_resource("DATAFILES", path="colormanagement")
+    config = os.path.join(folder, "config.ocio")
+    return config if folder and os.path.isfile(config) else None
+
+
+def check(scene: bpy.types.Scene) -> list[str]:
+    """Look at the settings; returns notices, raises InputError for what cannot be painted."""
+    view, notices = scene.view_settings, []
+    if scene.styletx.format == "PNG":
+        wiring.check_display_output(scene)
+    for name, used in (("curves", view.use_curve_mapping), ("white balance", compat.has_white_balance(view))):
+        if used:
+            notices.append(f"The {name} of the view are left out while painting; they act on the result as on the render.")
+    return notices
+
+
+def motion_source(scene: bpy.types.Scene, cameras: set[str]) -> tuple[str, str]:
+    """The job's motion, and why it is not the one asked for ("" where it is). cameras: the types in shot.json."""
+    render, chosen = scene.render, scene.styletx.motion
+    if chosen in ("flow", "none"):
+        return chosen, ""
+    why = ""
+    if scene.frame_step != 1:
+        why = f"The frame step is {scene.frame_step}, and render vectors reach one frame far"
+    elif render.frame_map_old != render.frame_map_new:
+        why = "Time is remapped, which render vectors do not follow"
+    elif "PANO" in cameras:
+        why = "The camera is panoramic, which render vectors do not follow"
+    return ("flow", f"{why}: the motion is estimated by optical flow.") if why else (chosen, "")
+
+
+def gather(
+    scene: bpy.types.Scene, source: Path, frames: tuple[int, int], camera: Path | None, motion: str, painted: Path
+) -> dict[str, Any]:
+    """The job as plain values. Raises InputError for values that cannot be."""
+    state = scene.styletx
+    job = Job.from_dict(
+        {
+            "input": {"path": str(source), "frames": list(frames), "camera": str(camera) if camera else None},
+            "motion": motion,
+            "styles": [{"path": style_picture(scene)}],
+            "settings": {
+                "method": state.method,
+                "strength": state.strength,
+                "stability": state.stability,
+                "device": preferences().device,
+            },
+            "view": {**view_settings(scene), "ocio": color_config()},
+            # the folder is ours: results of an earlier job with other settings are replaced
+            "output": {"directory": str(painted), "format": FORMATS[state.format], "overwrite": True},
+        }
+    )
+    return job.to_dict()
