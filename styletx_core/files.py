@@ -3,7 +3,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import WorkError
@@ -28,4 +28,5 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise WorkError(f"{path} cannot be written ({reason}); check folder and free space.") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # usually gone by now; nothing more can be done about it
+            aside.unlink()

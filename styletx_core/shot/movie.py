@@ -104,7 +104,7 @@ class MovieShot(Shot):
         self._count = len(times)
         known = sorted({time for time in times if time is not None})
         self._times, self._keys = (known, sorted(keys)) if len(known) == len(times) else ([], [])
-        return whole and self._count >= self._stream.frames
+        return whole and self._count >= self._stream.frames and _matroska_whole(self.path)
 
     def _decode(self, index: int) -> av.VideoFrame:
         """The frame of this index. Raises StopIteration where the movie ends before it."""
@@ -143,6 +143,20 @@ class MovieShot(Shot):
         self._from_start = time is None
         self._decoder = self._container.decode(self._stream)
         self._next = 0
+
+
+def _matroska_whole(path: Path) -> bool:
+    """Whether a Matroska file is as long as it says; true for other files, whose frames are counted."""
+    with path.open("rb") as file:
+        start = file.read(4096)
+        length = file.seek(0, 2)
+    segment = start.find(b"\x18\x53\x80\x67") + 4  # after the short EBML header
+    if not start.startswith(b"\x1a\x45\xdf\xa3") or segment < 4 or segment >= len(start):
+        return True
+    width = 9 - start[segment].bit_length()  # leading zeros tell the bytes of the size
+    size = int.from_bytes(start[segment:segment + width], "big") & ((1 << 7 * width) - 1)
+    unknown = (1 << 7 * width) - 1  # of a live recording
+    return size == unknown or segment + width + size <= length
 
 
 def _pixels(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
