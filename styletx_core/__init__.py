@@ -6,7 +6,7 @@ Importing this package is cheap: torch and the libraries for pictures come with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from styletx_core.errors import InputError, StyleTXError, WorkError
@@ -21,8 +21,8 @@ __version__ = "0.1.0"
 __all__ = ["InputError", "Job", "MethodInfo", "StyleTXError", "WorkError", "load", "methods", "run"]
 
 
-def run(job: Job, cancelled: Callable[[], bool] | None = None) -> Iterator[Event]:
+def run(job: Job, cancelled: Callable[[], bool] | None = None) -> Generator[Event, None, None]:
     """Runs a job and yields typed events; see `styletx_core.engine.run`."""
-    from styletx_core import engine
+    from styletx_core.engine import run as run_job
 
-    return engine.run(job, cancelled)
+    return run_job(job, cancelled)

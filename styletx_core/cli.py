@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `styletx`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from styletx_core import __version__
+from styletx_core.errors import InputError, StyleTXError
+from styletx_core.events import Event, Finished, FrameDone, Notice, Started
+from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Job
+from styletx_core.registry import methods
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+BAR = 28  # width of the progress bar
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code: 0, 1 for a failure while working, 2 for bad input."""
+    # Two programs whose OpenMP threads wait in busy loops slow each other down many times; sleeping costs little.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        options = _parser().parse_args(arguments)
+        return int(options.command(options))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except StyleTXError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output is gone; without this Python complains again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage text in front."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[:1].upper()}{message[1:]}; see '{self.prog} --help'.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="styletx", description="Neural style transfer for pictures, rendered shots and movies.")
+    parser.add_argument("--version", action="version", version=f"styletx {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    stylize = commands.add_parser("stylize", help="stylize a picture, a sequence of frames or a movie")
+    stylize.set_defaults(command=_stylize)
+    stylize.add_argument(
+        "input",
+        metavar="INPUT",
+        help="a picture, a directory or pattern (shot.####.exr) of frames, or a movie",
+    )
+    stylize.add_argument(
+        "--style",
+        action="append",
+        required=True,
+        metavar="PICTURE[:WEIGHT]",
+        help="style picture; several are mixed by their weights",
+    )
+    stylize.add_argument("--output", required=True, metavar="DIR", help="directory for the results")
+    stylize.add_argument("--method", default="adain_reconet", help="see 'styletx methods' (default: %(default)s)")
+    stylize.add_argument(
+        "--motion",
+        choices=MOTIONS,
+        default="auto",
+        help="where the motion between frames comes from; auto takes the render's vectors, else optical flow",
+    )
+    stylize.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="0 is the input (default: 1)")
+    stylize.add_argument(
+        "--stability",
+        type=float,
+        default=1.0,
+        metavar="0..1",
+        help="0 stylizes each frame alone (default: 1)",
+    )
+    stylize.add_argument("--frames", type=_frames, metavar="A-B", help="first and last frame (default: all)")
+    stylize.add_argument("--layer", metavar="NAME", help="view layer of a multilayer EXR")
+    stylize.add_argument("--camera", metavar="FILE", help="shot.json (default: the one beside the frames)")
+    stylize.add_argument(
+        "--format", choices=FORMATS, default="auto", help="of the results (default: that of the input)"
+    )
+    stylize.add_argument("--movie", metavar="FILE", help="also encode the results as an mp4, mov or mkv")
+    stylize.add_argument("--view", default="Standard", help="view transform of scene-linear input (default: Standard)")
+    stylize.add_argument("--display", default="sRGB", help="display of the view transform (default: sRGB)")
+    stylize.add_argument("--look", default="None", help="look of the view transform (default: None)")
+    stylize.add_argument("--exposure", type=float, default=0.0, help="exposure of the view transform (default: 0)")
+    stylize.add_argument("--gamma", type=float, default=1.0, help="gamma of the view transform (default: 1)")
+    stylize.add_argument("--ocio", metavar="FILE", help="OpenColorIO config (default: $OCIO, else plain sRGB)")
+    stylize.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    stylize.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: auto)")
+    stylize.add_argument("--weights", metavar="FILE", help="safetensors file (default: the method's own)")
+    stylize.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace results of another job; those of the same job are kept",
+    )
+    _add_progress(stylize)
+
+    job = commands.add_parser("run", help="run a job file")
+    job.set_defaults(command=_run_file)
+    job.add_argument("job", metavar="JOB.json", help="paths inside are relative to the working directory")
+    _add_progress(job)
+
+    listing = commands.add_parser("methods", help="list the methods")
+    listing.set_defaults(command=_methods)
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _add_progress(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--progress",
+        choices=("bar", "json", "none"),
+        default="bar",
+        help="a bar on stderr, events as JSON lines on stdout, or nothing (default: bar)",
+    )
+
+
+def _frames(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a range of frames such as 1-250")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _style(text: str) -> dict[str, Any]:
+    """PICTURE[:WEIGHT], where the picture's own path may have a colon in it."""
+    path, colon, weight = text.rpartition(":")
+    if colon and not Path(text).exists():
+        try:
+            return {"path": path, "weight": float(weight)}
+        except ValueError:
+            pass
+    return {"path": text, "weight": 1.0}
+
+
+def _stylize(options: argparse.Namespace) -> int:
+    job = Job.from_dict(
+        {
+            "input": {
+                "path": options.input,
+                "frames": options.frames,
+                "layer": options.layer,
+                "camera": options.camera,
+            },
+            "motion": options.motion,
+            "styles": [_style(text) for text in options.style],
+            "settings": {
+                name: getattr(options, name)
+                for name in ("method", "strength", "stability", "device", "precision", "weights")
+            },
+            "view": {name: getattr(options, name) for name in ("display", "view", "look", "exposure", "gamma", "ocio")},
+            "output": {
+                "directory": options.output,
+                "format": options.format,
+                "movie": options.movie,
+                "overwrite": options.overwrite,
+            },
+        }
+    )
+    return _run(job, options.progress)
+
+
+def _run_file(options: argparse.Namespace) -> int:
+    return _run(Job.load(options.job), options.progress)
+
+
+def _methods(options: argparse.Namespace) -> int:
+    if options.json:
+        listed = [{name: v for name, v in asdict(info).items() if name != "target"} for info in methods()]
+        print(json.dumps(listed, indent=2))
+    else:
+        for info in methods():
+            styles = "any style picture" if info.styles == "any" else "fixed styles"
+            print(f"{info.name}  {info.title}: {info.description}\n    {styles}; {info.paper}")
+    return OK
+
+
+def _run(job: Job, progress: str) -> int:
+    # Imported here: torch takes seconds, and --help should not wait for it.
+    from styletx_core import engine
+
+    shown = {"bar": _Bar, "json": _Lines, "none": _Quiet}[progress]()
+    finished = False
+    try:
+        with closing(engine.run(job)) as events:
+            for event in events:
+                shown.show(event)
+                finished = isinstance(event, Finished)
+    except KeyboardInterrupt:
+        shown.end()
+        print("Stopped; finished frames are kept and the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        shown.end()
+    return OK if finished else FAILED
+
+
+class _Quiet:
+    """Shows notices only, which may say that the result is not what was meant."""
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            print(event.text, file=sys.stderr)
+
+    def end(self) -> None:
+        """Called when no event follows."""
+
+
+class _Lines(_Quiet):
+    """Every event as one line of JSON on stdout."""
+
+    def show(self, event: Event) -> None:
+        print(json.dumps(event.to_dict()), flush=True)
+
+
+class _Bar(_Quiet):
+    """A progress bar on stderr; where that is no terminal, a line every few seconds. The result on stdout."""
+
+    every = 5.0  # seconds between lines
+
+    def __init__(self) -> None:
+        self.terminal = sys.stderr.isatty()
+        self.open = False
+        self.shown = 0.0
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, FrameDone):
+            self.frame(event)
+            return
+        self.end()
+        if isinstance(event, Started):
+            kept = f", {event.kept} of them done before" if event.kept else ""
+            frames = "1 frame" if event.total == 1 else f"{event.total} frames"
+            motion = f", motion: {event.motion}" if event.total > 1 else ""
+            print(f"{frames}{kept}, {event.width}x{event.height}, on {event.device}{motion}", file=sys.stderr)
+        elif isinstance(event, Finished):
+            if event.temporal_error is not None:
+                alone = "" if event.alone_error is None else f" (frame by frame: {event.alone_error:.4f})"
+                print(f"temporal error {event.temporal_error:.4f}{alone}", file=sys.stderr)
+            print(Path(event.directory) / event.pattern)
+            if event.movie:
+                print(event.movie)
+        else:
+            super().show(event)
+
+    def frame(self, event: FrameDone) -> None:
+        last = event.index == event.total
+        if not self.terminal and not last and time.monotonic() - self.shown < self.every:
+            return
+        self.shown = time.monotonic()
+        filled = BAR * event.index // event.total
+        minutes, seconds = divmod(round(event.eta), 60)
+        text = (
+            f"[{'#' * filled}{'.' * (BAR - filled)}] {event.index}/{event.total}"
+            f"  {event.seconds:.2f} s/frame  {minutes}:{seconds:02d} left"
+        )
+        if self.terminal:
+            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+            self.open = True
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self.open:
+            print(file=sys.stderr)
+            self.open = False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

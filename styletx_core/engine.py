@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a job: frames in, stylized frames out, typed events on the way."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from styletx_core.color import ViewTransform, put_back, to_picture
+from styletx_core.errors import InputError, StyleTXError, WorkError
+from styletx_core.events import Event, Finished, FrameDone, Notice, Started
+from styletx_core.job import Job, Settings
+from styletx_core.motion import MotionSource, make_motion
+from styletx_core.output import FrameWriter, encode_movie
+from styletx_core.registry import load, method_info
+from styletx_core.results import Errors, Progress, Results, open_results
+from styletx_core.shot import MOVIE_SUFFIXES, Encoding, Frame, Shot, open_shot
+from styletx_core.temporal import Temporal
+
+STATISTICS_FRAMES = 8  # of the shot, from which the method's statistics are fixed
+DEFAULT_FPS = 24  # of a movie made from frames that do not say how fast they run
+SMOOTHING = 0.2  # share of the newest frame in the seconds a frame
+
+
+class _Cancelled(Exception):
+    """Ends the work within a frame."""
+
+
+def run(job: Job, cancelled: Callable[[], bool] | None = None) -> Generator[Event, None, None]:
+    """Runs a job and yields what happens: Started, then Notice and FrameDone, at last Finished.
+
+    What can be known before the work is checked before `Started`. Frames of the same job that are there
+    already are kept, and the result is the same, bit for bit, however often the work was interrupted. Closing
+    the generator cancels between frames. `cancelled` is asked within frames too; once it answers True the
+    generator ends without `Finished`.
+
+    Raises InputError for bad input and WorkError for what fails while working, each with one sentence.
+    """
+    work = _Run(job, cancelled or (lambda: False))
+    try:
+        yield from work.events()
+    except _Cancelled:
+        return
+    except StyleTXError as error:
+        if error.__cause__ is not None and _disk_full(error.__cause__):
+            raise _explained(error.__cause__, work) from error
+        raise
+    except Exception as error:
+        raise _explained(error, work) from error
+
+
+class _Run:
+    """One run of a job, from the check of its input to the last file."""
+
+    def __init__(self, job: Job, cancelled: Callable[[], bool]) -> None:
+        self.job = job
+        self.cancelled = cancelled
+        # For the sentence when something fails that nobody foresaw.
+        self.doing = "preparing the job"
+        self.device = job.settings.device
+
+    def check(self) -> None:
+        """Called between the steps of a frame."""
+        if self.cancelled():
+            raise _Cancelled
+
+    def events(self) -> Iterator[Event]:
+        job, given, began = self.job, self.job.input, time.monotonic()
+        job.validate()
+        with ExitStack() as stack:
+            shot = stack.enter_context(open_shot(given.path, given.frames, given.layer, given.camera))
+            transform = ViewTransform(job.view)
+            styles = [(_style_picture(style.path, transform), style.weight) for style in job.styles]
+            motion = make_motion(shot, job.motion)
+            writer = FrameWriter(job.output.directory, shot.stem, shot.digits, _format(job, shot), shot.fps)
+            results = stack.enter_context(_open_results(job, shot, writer))
+
+            # The temporal stage chains the frames; without it each one stands alone.
+            chained = motion.kind != "none" and len(shot.numbers) > 1 and job.settings.strength > 0
+            done = results.done()
+            progress = results.progress() if chained else None
+            numbers = _to_compute(shot.numbers, done, progress, chained)
+            painter = None
+            if numbers:
+                self.check()
+                painter = _Painter(job.settings, styles, shot, transform, motion, self.check)
+                self.device = painter.device
+            yield Started(len(shot.numbers), len(done), shot.width, shot.height, self.device, motion.kind)
+            yield from map(Notice, _notices(shot, transform, motion, writer))
+
+            results.begin()
+            errors: Errors = dict(progress.errors) if progress else {}
+            if painter is not None:
+                self.doing = "measuring the shot"
+                painter.fix_statistics()
+                if progress is not None and progress.last < numbers[0]:
+                    painter.resume(progress)
+                yield from self.frames(painter, numbers, done, errors, writer, results if chained else None)
+            if results.movie is not None:
+                yield from self.movie(shot, results, writer, transform)
+            yield Finished(
+                frames=len(shot.numbers),
+                kept=len(done),
+                directory=str(results.directory),
+                pattern=_pattern(shot, writer),
+                first=shot.numbers[0],
+                last=shot.numbers[-1],
+                movie=str(results.movie) if results.movie else None,
+                temporal_error=_mean(pair[0] for pair in errors.values()),
+                alone_error=_mean(pair[1] for pair in errors.values()),
+                seconds=time.monotonic() - began,
+            )
+
+    def frames(
+        self,
+        painter: _Painter,
+        numbers: list[int],
+        done: Collection[int],
+        errors: Errors,
+        writer: FrameWriter,
+        results: Results | None,
+    ) -> Iterator[Event]:
+        """Paints and writes `numbers`; fills `errors`. results: where the state is saved, None where there is none.
+
+        Frames in `done` are painted for the sake of the state alone, and not written.
+        """
+        total, temporal = len(painter.shot.numbers), painter.temporal
+        clock = _Clock(total, len(numbers))
+        for number in numbers:
+            self.doing = f"stylizing frame {number}"
+            painted = painter.paint(number)
+            if number not in done:
+                writer.write(number, *painter.put_back(painted, writer.encoding))
+            errors.pop(number, None)
+            if temporal.error is not None and temporal.alone_error is not None:
+                errors[number] = (temporal.error, temporal.alone_error)
+            if results is not None:
+                results.save(Progress(number, temporal.state(), errors))
+            index, seconds, eta = clock.tick()
+            yield FrameDone(
+                frame=number,
+                index=index,
+                total=total,
+                path=str(writer.path(number)),
+                seconds=seconds,
+                eta=eta,
+                temporal_error=temporal.error,
+                alone_error=temporal.alone_error,
+            )
+
+    def movie(self, shot: Shot, results: Results, writer: FrameWriter, transform: ViewTransform) -> Iterator[Event]:
+        """Encodes the finished frames, at the speed and with the sound of the input."""
+        assert results.movie is not None
+        self.doing = f"encoding {results.movie}"
+        fps, numbers = shot.fps, shot.numbers
+        if fps is None:
+            fps = DEFAULT_FPS
+            yield Notice(f"The frames do not say how fast they run; the movie runs at {fps} frames a second.")
+        paths = _Watched([writer.path(number) for number in numbers], self.check)
+        source = shot.file(numbers[0])
+        sound = source if source.suffix.lower() in MOVIE_SUFFIXES else None
+        encode_movie(paths, results.movie, fps, sound, (numbers[0] - 1) / float(fps), transform)
+
+
+@dataclass(frozen=True)
+class _Painted:
+    """A frame, what the network saw of it and what it made: two HxWx3 float32, display-referred 0..1."""
+
+    frame: Frame
+    picture: np.ndarray
+    stylized: np.ndarray
+
+
+class _Painter:
+    """Turns the shot's frames into stylized pictures, one after the other.
+
+    Keeps what the temporal stage needs of the frame before. `temporal` has the errors of the last frame.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        styles: list[tuple[np.ndarray, float]],
+        shot: Shot,
+        transform: ViewTransform,
+        motion: MotionSource,
+        check: Callable[[], None],
+    ) -> None:
+        self.strength = settings.strength
+        self.shot, self.transform, self.motion, self.check = shot, transform, motion, check
+        self.temporal = Temporal(settings.stability)
+        self.previous: tuple[Frame, np.ndarray] | None = None
+        self.method = load(settings.method, settings.device, settings.precision, settings.weights)
+        self.method.set_style(styles)
+        self.device = str(self.method.device)
+
+    def fix_statistics(self) -> None:
+        """Fixes the method's statistics for the whole shot, so that they do not flicker with its content."""
+        if self.strength > 0:
+            numbers = self.shot.numbers
+            count = min(STATISTICS_FRAMES, len(numbers))
+            spread = [numbers[round(i)] for i in np.linspace(0, len(numbers) - 1, count)]
+            self.method.fix_statistics(_Pictures(spread, lambda number: self.read(number)[1]))
+
+    def resume(self, progress: Progress) -> None:
+        """Goes on as if frame `progress.last` had just been painted."""
+        self.temporal.restore(progress.temporal)
+        self.previous = self.read(progress.last)
+
+    def read(self, number: int) -> tuple[Frame, np.ndarray]:
+        self.check()
+        frame = self.shot.read(number)
+        self.check()
+        return frame, to_picture(frame, self.shot.encoding, self.transform)
+
+    def paint(self, number: int) -> _Painted:
+        frame, picture = self.read(number)
+        if self.strength == 0:
+            return _Painted(frame, picture, picture)
+        self.check()
+        alone = self.method.stylize(picture)
+        self.check()
+        between = None
+        if self.previous is not None:
+            between = self.motion.between(self.previous[0], frame, self.previous[1], picture)
+        self.check()
+        steady = self.temporal.step(picture, alone, between)
+        self.previous = frame, picture
+        if self.strength == 1:
+            return _Painted(frame, picture, steady)
+        # The history stays at full strength; what steadiness adds is laid on the weaker picture.
+        self.check()
+        weaker = self.method.stylize(picture, strength=self.strength)
+        stylized = np.clip(weaker + np.float32(self.strength) * (steady - alone), 0, 1)
+        return _Painted(frame, picture, stylized)
+
+    def put_back(self, painted: _Painted, to: Encoding) -> tuple[np.ndarray, np.ndarray | None]:
+        """rgb HxWx3 and alpha HxW for the writer, scene-linear or display-referred."""
+        self.check()
+        encoding = self.shot.encoding
+        return put_back(painted.frame, encoding, painted.picture, painted.stylized, self.transform, to)
+
+
+class _Pictures(Sequence[np.ndarray]):
+    """Pictures that are read when asked for, so that a shot's samples are not all in memory at once."""
+
+    def __init__(self, numbers: list[int], read: Callable[[int], np.ndarray]) -> None:
+        self.numbers, self.read = numbers, read
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Pictures: ...
+    def __getitem__(self, index: int | slice) -> np.ndarray | _Pictures:
+        if isinstance(index, slice):
+            return _Pictures(self.numbers[index], self.read)
+        return self.read(self.numbers[index])
+
+
+class _Watched(list[Path]):
+    """Paths that ask whether the work is cancelled whenever the next one is taken."""
+
+    def __init__(self, paths: Iterable[Path], check: Callable[[], None]) -> None:
+        super().__init__(paths)
+        self.check = check
+
+    def __iter__(self) -> Iterator[Path]:
+        for path in super().__iter__():
+            self.check()
+            yield path
+
+
+class _Clock:
+    """Seconds a frame, smoothed, and what is left."""
+
+    def __init__(self, total: int, to_compute: int) -> None:
+        self.index = total - to_compute
+        self.total = total
+        self.seconds: float | None = None
+        self.last = time.monotonic()
+
+    def tick(self) -> tuple[int, float, float]:
+        """Call after each frame: how many are finished, seconds a frame, seconds to the end."""
+        now = time.monotonic()
+        newest, self.last = now - self.last, now
+        self.seconds = newest if self.seconds is None else self.seconds + SMOOTHING * (newest - self.seconds)
+        self.index += 1
+        return self.index, self.seconds, self.seconds * (self.total - self.index)
+
+
+def _to_compute(numbers: list[int], done: Collection[int], progress: Progress | None, chained: bool) -> list[int]:
+    """The frames to compute, in order: the missing ones and, where frames are chained, those they build on."""
+    missing = [number for number in numbers if number not in done]
+    if not missing or not chained:
+        return missing
+    # A frame can only be computed from the state after the one before it; the state saved is one alone.
+    start = numbers[0]
+    if progress is not None and progress.last < missing[0]:
+        start = progress.last + 1
+    return [number for number in numbers if start <= number <= missing[-1]]
+
+
+def _open_results(job: Job, shot: Shot, writer: FrameWriter) -> AbstractContextManager[Results]:
+    files = list(dict.fromkeys(shot.file(number) for number in shot.numbers))
+    weights = Path(job.settings.weights or method_info(job.settings.method).weights)
+    fingerprint = job.fingerprint(shot.numbers, files, weights, shot.camera.path if shot.camera else None)
+    paths = {number: writer.path(number) for number in shot.numbers}
+    return open_results(job, fingerprint, paths, [*files, *(Path(style.path) for style in job.styles)])
+
+
+def _style_picture(path: str, transform: ViewTransform) -> np.ndarray:
+    """HxWx3 float32 display-referred; raises InputError for what is not one picture."""
+    if not Path(path).is_file():
+        raise InputError(f"There is no style picture '{path}'; check the path.")
+    with open_shot(path) as style:
+        if len(style.numbers) > 1:
+            raise InputError(f"The style '{path}' is a movie; give a picture.")
+        return to_picture(style.read(style.numbers[0]), style.encoding, transform)
+
+
+def _format(job: Job, shot: Shot) -> str:
+    if job.output.format != "auto":
+        return job.output.format
+    return {"8": "png8", "16": "png16", "half": "exr_half", "float": "exr_float"}[shot.bit_depth]
+
+
+def _notices(shot: Shot, transform: ViewTransform, motion: MotionSource, writer: FrameWriter) -> list[str]:
+    # The view transform does nothing from display to display, so what it has to say would only confuse.
+    used = "linear" in (shot.encoding, writer.encoding)
+    return [*shot.notices, *(transform.notices if used else []), *motion.notices]
+
+
+def _pattern(shot: Shot, writer: FrameWriter) -> str:
+    """Name of the results with '#' for the digits of the number, as Blender and others write it."""
+    number = shot.numbers[0]
+    name = Path(writer.path(number)).name
+    if not shot.digits:
+        return name
+    digits = f"{number:0{shot.digits}d}"
+    before, _, after = name.rpartition(digits)
+    return before + "#" * len(digits) + after
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    values = list(values)
+    return sum(values) / len(values) if values else None
+
+
+def _disk_full(error: BaseException | None) -> bool:
+    # FFmpeg's errors have a number too and are not OSErrors.
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _explained(error: BaseException, work: _Run) -> WorkError:
+    """One sentence for an error of the system or of a library."""
+    kept = "finished frames are kept and the same command goes on from there"
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if _disk_full(error):
+        return WorkError(f"The disk is full while {work.doing}; free some space: {kept}.")
+    if _out_of_memory(error):
+        cure = "close other programs or give smaller frames"
+        if not work.device.startswith("cpu"):
+            cure = "close other programs, give smaller frames, or choose the device cpu (--device cpu)"
+        return WorkError(f"The memory of {work.device} is full while {work.doing}; {cure}: {kept}.")
+    return WorkError(f"{work.doing.capitalize()} failed with {type(error).__name__}: {text}; {kept}.")
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # torch and OpenCV have classes of their own for this, and on the CPU torch raises a plain RuntimeError.
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or any(
+            words in text
+            for words in (
+                "out of memory",
+                "can't allocate memory",
+                "not enough memory",
+                "insufficient memory",
+                "failed to allocate",
+            )
+        )
+    )

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The output directory of a job: whose frames are in it, and where interrupted work goes on.
+
+`styletx.json` says which job the frames belong to. `.styletx/state.npz` holds what the temporal stage needs
+after one frame. What may be killed when, and why the next run still ends with the very same frames:
+
+- before `styletx.json` is replaced: the old job's frames are deleted before, so no frame is ever taken for
+  the work of a job that did not make it.
+- between a frame and its state: the state is one frame behind; the frame is computed again to get its state,
+  and the file, which is whole because it was renamed into place, is kept.
+- while anything is written: the temporary file is left behind, and the next run removes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from styletx_core.errors import InputError
+from styletx_core.files import atomic_path
+from styletx_core.job import Job
+
+Errors = dict[int, tuple[float, float]]  # frame number -> temporal error, the same had it been stylized alone
+
+
+@dataclass
+class Progress:
+    """What the temporal stage was like after frame `last`, and the errors measured until then."""
+
+    last: int
+    temporal: dict[str, np.ndarray]
+    errors: Errors = field(default_factory=dict)
+
+
+class Results:
+    """One job's claim on its output directory; made by `open_results`, which locks the directory."""
+
+    def __init__(self, job: Job, fingerprint: str, paths: Mapping[int, Path]) -> None:
+        self.job = job
+        self.fingerprint = fingerprint
+        self.paths = dict(paths)
+        self.directory = Path(job.output.directory)
+        self._record = self.directory / "styletx.json"
+        self._state = self.directory / ".styletx" / "state.npz"
+        recorded = _load_record(self._record)
+        self._same = recorded.get("fingerprint") == fingerprint
+        self.began = False
+        self._check(recorded)
+
+    def _check(self, recorded: Mapping[str, Any]) -> None:
+        """Raises InputError where this job would replace what it did not make and may not."""
+        if self.job.output.overwrite:
+            return
+        if not self._same:
+            taken = next((path for path in self.paths.values() if path.exists()), None)
+            if taken is not None and recorded:
+                raise InputError(
+                    f"'{self.directory}' holds frames of another job (its input, styles or settings differ);"
+                    " allow overwriting (--overwrite) to replace them, or choose another directory."
+                )
+            if taken is not None:
+                raise InputError(
+                    f"'{taken}' is there already and StyleTX did not make it;"
+                    " allow overwriting (--overwrite) to replace it, or choose another directory."
+                )
+        if self.movie is not None and self.movie.exists():
+            mine = recorded.get("job", {}).get("output", {}).get("movie")
+            if mine is None or Path(mine).absolute() != self.movie:
+                raise InputError(
+                    f"The movie '{self.movie}' is there already and this job did not make it;"
+                    " allow overwriting (--overwrite) to replace it, or choose another name."
+                )
+
+    @property
+    def movie(self) -> Path | None:
+        """Absolute path of the movie the job asks for."""
+        return Path(self.job.output.movie).absolute() if self.job.output.movie else None
+
+    def done(self) -> set[int]:
+        """Numbers of the frames that are there and belong to this job."""
+        return {number for number, path in self.paths.items() if path.exists()} if self._same else set()
+
+    def begin(self) -> None:
+        """Makes the directory this job's own: removes what it replaces and the remains of a killed run."""
+        self.began = True
+        for path in (self._record, self._state, *self.paths.values(), *([self.movie] if self.movie else [])):
+            for remains in path.parent.glob(f".{_escaped(path.stem)}.tmp-*{path.suffix}"):
+                remains.unlink(missing_ok=True)
+        if not self._same:
+            self._state.unlink(missing_ok=True)
+            for path in self.paths.values():
+                path.unlink(missing_ok=True)
+        record = {"version": 1, "fingerprint": self.fingerprint, "job": _absolute(self.job).to_dict()}
+        with atomic_path(self._record) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        self._same = True
+
+    def save(self, progress: Progress) -> None:
+        """Keeps the state after `progress.last`, whose frame has to be written already."""
+        arrays = {f"temporal.{name}": value for name, value in progress.temporal.items()}
+        arrays["fingerprint"] = np.array(self.fingerprint)
+        arrays["last"] = np.array(progress.last, np.int64)
+        arrays["errors"] = np.array(
+            [(number, *pair) for number, pair in sorted(progress.errors.items())], np.float64
+        ).reshape(-1, 3)
+        with atomic_path(self._state) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
+
+    def progress(self) -> Progress | None:
+        """The state saved last; None where there is none, or only another job's."""
+        if not self._same:
+            return None
+        try:
+            with np.load(self._state, allow_pickle=False) as saved:
+                arrays = {name: saved[name] for name in saved.files}
+            if str(arrays["fingerprint"]) != self.fingerprint:
+                return None
+            return Progress(
+                last=int(arrays["last"]),
+                temporal={
+                    name.removeprefix("temporal."): value
+                    for name, value in arrays.items()
+                    if name.startswith("temporal.")
+                },
+                errors={int(row[0]): (float(row[1]), float(row[2])) for row in arrays["errors"]},
+            )
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            # A state that cannot be read is no reason to fail: the frames before it are computed again.
+            return None
+
+
+@contextmanager
+def open_results(job: Job, fingerprint: str, paths: Mapping[int, Path], inputs: Sequence[Path]) -> Iterator[Results]:
+    """The job's output directory, created where it is missing and locked until the end of the `with`.
+
+    paths: the file of each frame. inputs: the files the job reads, which no result may replace. Changes
+    nothing that is there; `Results.begin` does. Raises InputError when the directory cannot be used.
+    """
+    directory = Path(job.output.directory)
+    read = {path.resolve() for path in inputs}
+    for path in paths.values():
+        if path.resolve() in read:
+            raise InputError(f"The results would replace the input '{path}'; choose another directory.")
+    if Path(job.input.path).is_dir() and directory.resolve() == Path(job.input.path).resolve():
+        # Even where no file is replaced, the next run would find two sequences in its input.
+        raise InputError(f"'{directory}' is both input and output; choose another output directory.")
+    if job.output.movie and Path(job.output.movie).resolve() in read:
+        raise InputError(f"The movie would replace the input '{job.output.movie}'; choose another name.")
+    missing = [path for path in (directory / ".styletx", directory, *directory.parents) if not path.exists()]
+    try:
+        (directory / ".styletx").mkdir(parents=True, exist_ok=True)
+        lock = (directory / ".styletx" / "lock").open("ab")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"'{directory}' cannot be written: {reason}; choose another directory.") from None
+    with lock:
+        # The system releases the lock with the process, however that ends.
+        if not _lock(lock.fileno()):
+            raise InputError(
+                f"Another StyleTX job is writing to '{directory}'; wait for it or choose another directory."
+            )
+        results = None
+        try:
+            results = Results(job, fingerprint, paths)
+            yield results
+        finally:
+            if missing and not (results and results.began):
+                # Bad input was found in time: leave no empty directories behind.
+                with suppress(OSError):
+                    (directory / ".styletx" / "lock").unlink()
+                    for path in missing:
+                        path.rmdir()
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether this process alone may write; true as well on file systems that know no locks."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+    return True
+
+
+def _load_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _absolute(job: Job) -> Job:
+    """The job with absolute paths, so that its record means the same from every working directory."""
+    data = job.to_dict()
+    for part, name in (("input", "path"), ("input", "camera"), ("view", "ocio"), ("output", "directory")):
+        data[part][name] = _absolute_path(data[part][name])
+    data["output"]["movie"] = _absolute_path(data["output"]["movie"])
+    data["settings"]["weights"] = _absolute_path(data["settings"]["weights"])
+    for style in data["styles"]:
+        style["path"] = _absolute_path(style["path"])
+    return Job.from_dict(data)
+
+
+def _absolute_path(path: str | None) -> str | None:
+    return path and (path if "://" in path else str(Path(path).absolute()))
+
+
+def _escaped(name: str) -> str:
+    """`name` with what `glob` takes for wildcards made plain."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
