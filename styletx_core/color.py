@@ -126,7 +126,7 @@ class ViewTransform:
         settings = self.settings
         try:
             config = ocio.Config.CreateFromFile(path)
-        except ocio.Exception as error:
+        except (ocio.Exception, ocio.ExceptionMissingFile) as error:
             raise InputError(f"{path} cannot be read as an OpenColorIO config; check the path.") from error
         _must_be_in("display", settings.display, config.getDisplaysAll(), path)
         _must_be_in("view", settings.view, config.getViews(settings.display), path)
