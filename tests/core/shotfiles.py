@@ -35,12 +35,14 @@ LETTERS = {"Combined": "RGBA", "Vector": "XYZW", "Depth": "Z", "IndexOB": "X", "
 
 
 def channels_of(name: str, pixels: np.ndarray, prefix: str) -> dict[str, np.ndarray]:
-    return {f"{prefix}.{letter}": np.ascontiguousarray(pixels[..., index])
-            for index, letter in enumerate(LETTERS[name])}
+    return {
+        f"{prefix}.{letter}": np.ascontiguousarray(pixels[..., index]) for index, letter in enumerate(LETTERS[name])
+    }
 
 
-def write_single_part(path: Path, content: dict[str, np.ndarray], layers: tuple[str, ...] = ("ViewLayer",),
-                      **extra: object) -> Path:
+def write_single_part(
+    path: Path, content: dict[str, np.ndarray], layers: tuple[str, ...] = ("ViewLayer",), **extra: object
+) -> Path:
     """One part, as Blender 4.x writes it."""
     channels = {}
     for layer in layers:

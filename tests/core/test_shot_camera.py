@@ -16,10 +16,17 @@ from styletx_core.shot import CameraTrack, open_shot
 
 def content() -> dict:
     pose = {"camera": "Camera", "type": "PERSP", "world": list(range(16)), "projection": [0.5] * 16}
-    return {"version": 1, "resolution": [24, 18], "frame_step": 2, "time_remap": [100, 100], "fps": 23.976,
-            "motion_blur": False, "border": False,
-            "frames": {"1": pose, "3": {**pose, "camera": "Other", "type": "PANO"}},
-            "view": {"display": "sRGB", "view": "AgX", "look": "None", "exposure": 0.5, "gamma": 1.0}}
+    return {
+        "version": 1,
+        "resolution": [24, 18],
+        "frame_step": 2,
+        "time_remap": [100, 100],
+        "fps": 23.976,
+        "motion_blur": False,
+        "border": False,
+        "frames": {"1": pose, "3": {**pose, "camera": "Other", "type": "PANO"}},
+        "view": {"display": "sRGB", "view": "AgX", "look": "None", "exposure": 0.5, "gamma": 1.0},
+    }
 
 
 def test_found_beside_the_frames(tmp_path: Path) -> None:
@@ -43,15 +50,18 @@ def test_given_by_hand(tmp_path: Path) -> None:
         assert shot.camera is not None and shot.camera.pose(3) is not None
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"version": 2}, "is of version 2"),
-    ({"resolution": [24]}, "wrong kind"),
-    ({"frames": {"1": {"camera": "C", "type": "PERSP", "world": [1] * 15, "projection": [1] * 16}}}, "16 finite"),
-    ({"frames": {"1": {"camera": "C", "type": "FISH", "world": [1] * 16, "projection": [1] * 16}}}, "FISH"),
-    ({"frames": {"1": {"camera": "C", "type": "PERSP", "projection": [1] * 16}}}, "no entry 'world'"),
-    ({"frames": [1]}, "wrong kind"),
-    ({"frame_step": 0}, "above zero"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": 2}, "is of version 2"),
+        ({"resolution": [24]}, "wrong kind"),
+        ({"frames": {"1": {"camera": "C", "type": "PERSP", "world": [1] * 15, "projection": [1] * 16}}}, "16 finite"),
+        ({"frames": {"1": {"camera": "C", "type": "FISH", "world": [1] * 16, "projection": [1] * 16}}}, "FISH"),
+        ({"frames": {"1": {"camera": "C", "type": "PERSP", "projection": [1] * 16}}}, "no entry 'world'"),
+        ({"frames": [1]}, "wrong kind"),
+        ({"frame_step": 0}, "above zero"),
+    ],
+)
 def test_bad_entries(tmp_path: Path, change: dict, words: str) -> None:
     path = tmp_path / "shot.json"
     path.write_text(json.dumps(content() | change))

@@ -60,7 +60,7 @@ def test_cut_short(tmp_path: Path, write, kept: float) -> None:
         write(tmp_path / f"a{number}.exr", passes(80, 60))
     second = tmp_path / "a2.exr"
     data = second.read_bytes()
-    second.write_bytes(data[:int(len(data) * kept)])
+    second.write_bytes(data[: int(len(data) * kept)])
     assert re.search(r"a2\.exr is cut short or damaged", error_of(tmp_path))
 
 
@@ -81,7 +81,7 @@ def test_damaged_inside(tmp_path: Path) -> None:
     path = write_single_part(tmp_path / "a.exr", passes(80, 60))
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
-    data[middle:middle + 400] = b"\xff" * 400
+    data[middle : middle + 400] = b"\xff" * 400
     path.write_bytes(data)
     with open_shot(path) as shot, pytest.raises(InputError, match=r"a\.exr is damaged"):
         shot.read(1)
@@ -146,8 +146,11 @@ def test_no_color(tmp_path: Path) -> None:
 
 def test_stereo(tmp_path: Path) -> None:
     color = passes()["Combined"]
-    channels = {f"ViewLayer.Combined.{eye}.{letter}": np.ascontiguousarray(color[..., index])
-                for eye in ("left", "right") for index, letter in enumerate("RGBA")}
+    channels = {
+        f"ViewLayer.Combined.{eye}.{letter}": np.ascontiguousarray(color[..., index])
+        for eye in ("left", "right")
+        for index, letter in enumerate("RGBA")
+    }
     OpenEXR.File(header(), channels).write(str(tmp_path / "a.exr"))
     assert "stereo" in error_of(tmp_path / "a.exr")
 
@@ -168,8 +171,10 @@ def test_plain_files(tmp_path: Path, letters: str) -> None:
 
 def test_data_window_is_placed_in_the_display_window(tmp_path: Path) -> None:
     color = passes(10, 8)["Combined"]
-    window = {"dataWindow": (np.array([-4, 6], np.int32), np.array([5, 13], np.int32)),
-              "displayWindow": (np.array([0, 0], np.int32), np.array([23, 17], np.int32))}
+    window = {
+        "dataWindow": (np.array([-4, 6], np.int32), np.array([5, 13], np.int32)),
+        "displayWindow": (np.array([0, 0], np.int32), np.array([23, 17], np.int32)),
+    }
     path = write_single_part(tmp_path / "a.exr", {"Combined": color}, **window)
     with open_shot(path) as shot:
         rgb = shot.read(1).rgb

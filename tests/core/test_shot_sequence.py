@@ -25,7 +25,7 @@ def noise(width: int = 24, height: int = 18, channels: int = 3, bits: int = 8, s
 def write(path: Path, pixels: np.ndarray) -> Path:
     """Write RGB or RGBA, by the name's extension."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    order = [2, 1, 0, 3][:pixels.shape[2]]
+    order = [2, 1, 0, 3][: pixels.shape[2]]
     assert cv2.imwrite(str(path), np.ascontiguousarray(pixels[..., order]))
     return path
 
@@ -154,7 +154,7 @@ def test_cut_short(tmp_path: Path, suffix: str, kept: float) -> None:
         write(tmp_path / f"f{number}{suffix}", noise(64, 48))
     second = tmp_path / f"f2{suffix}"
     data = second.read_bytes()
-    second.write_bytes(data[:int(len(data) * kept)])
+    second.write_bytes(data[: int(len(data) * kept)])
     message = error_of(tmp_path)
     assert f"f2{suffix} is cut short or damaged" in message or f"f2{suffix} is not a" in message
 
@@ -162,7 +162,7 @@ def test_cut_short(tmp_path: Path, suffix: str, kept: float) -> None:
 def test_damaged_inside(tmp_path: Path) -> None:
     path = write(tmp_path / "a.png", noise(64, 48))
     data = bytearray(path.read_bytes())
-    data[60:len(data) - 20] = bytes(len(data) - 80)
+    data[60 : len(data) - 20] = bytes(len(data) - 80)
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"a\.png is cut short or damaged"):
         open_shot(path).read(1)
