@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -14,7 +15,7 @@ from typing import overload
 import numpy as np
 
 from styletx_core.color import ViewTransform, put_back, to_picture
-from styletx_core.errors import InputError, StyleTXError, WorkError
+from styletx_core.errors import InputError, WorkError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started
 from styletx_core.job import Job, Settings
 from styletx_core.motion import MotionSource, make_motion
@@ -26,6 +27,7 @@ from styletx_core.temporal import Temporal
 
 STATISTICS_FRAMES = 8  # of the shot, from which the method's statistics are fixed
 DEFAULT_FPS = 24  # of a movie made from frames that do not say how fast they run
+KEPT = "finished frames are kept and the same command goes on from there"
 SMOOTHING = 0.2  # share of the newest frame in the seconds a frame
 
 
@@ -48,9 +50,11 @@ def run(job: Job, cancelled: Callable[[], bool] | None = None) -> Generator[Even
         yield from work.events()
     except _Cancelled:
         return
-    except StyleTXError as error:
-        if error.__cause__ is not None and _disk_full(error.__cause__):
-            raise _explained(error.__cause__, work) from error
+    except InputError:
+        raise
+    except WorkError as error:
+        if _disk_full(error.__cause__, job):
+            raise _disk_is_full(work) from error
         raise
     except Exception as error:
         raise _explained(error, work) from error
@@ -356,23 +360,31 @@ def _mean(values: Iterable[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _disk_full(error: BaseException | None) -> bool:
+def _disk_full(cause: BaseException | None, job: Job) -> bool:
     # FFmpeg's errors have a number too and are not OSErrors.
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    number = getattr(cause, "errno", None)
+    if number is None and isinstance(cause, RuntimeError):
+        # OpenEXR does not tell why it could not write; the largest frames take about as much as this.
+        with suppress(OSError):
+            return shutil.disk_usage(job.output.directory).free < 256 * 2**20
+    return number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _explained(error: BaseException, work: _Run) -> WorkError:
+def _disk_is_full(work: _Run) -> WorkError:
+    return WorkError(f"The disk is full while {work.doing}; free some space: {KEPT}.")
+
+
+def _explained(error: Exception, work: _Run) -> WorkError:
     """One sentence for an error of the system or of a library."""
-    kept = "finished frames are kept and the same command goes on from there"
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if _disk_full(error):
-        return WorkError(f"The disk is full while {work.doing}; free some space: {kept}.")
+    if isinstance(error, OSError) and _disk_full(error, work.job):
+        return _disk_is_full(work)
     if _out_of_memory(error):
         cure = "close other programs or give smaller frames"
         if not work.device.startswith("cpu"):
             cure = "close other programs, give smaller frames, or choose the device cpu (--device cpu)"
-        return WorkError(f"The memory of {work.device} is full while {work.doing}; {cure}: {kept}.")
-    return WorkError(f"{work.doing.capitalize()} failed with {type(error).__name__}: {text}; {kept}.")
+        return WorkError(f"The memory of {work.device} is full while {work.doing}; {cure}: {KEPT}.")
+    text = " ".join(str(error).split()) or "no reason given"
+    return WorkError(f"{work.doing.capitalize()} failed with {type(error).__name__} ({text}); {KEPT}.")
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -396,11 +396,12 @@ def test_an_output_directory_that_is_a_file(material: Material, tmp_path: Path) 
         list(run(make_job(material, material.photo, tmp_path / "out")))
 
 
-def test_a_full_disk(material: Material, tmp_path: Path) -> None:
+@pytest.mark.parametrize("motion", ["none", "flow"])  # without and with a state to save
+def test_a_full_disk(material: Material, tmp_path: Path, motion: str) -> None:
     """On a real file system of half a megabyte, in a namespace of its own."""
     out = tmp_path / "out"
     out.mkdir()
-    job = make_job(material, write_frames(tmp_path / "in", 40), out, output__format="exr_float")
+    job = make_job(material, write_frames(tmp_path / "in", 40), out, output__format="exr_float", motion=motion)
     job.save(tmp_path / "job.json")
     script = (
         f"mount -t tmpfs -o size=600k tmpfs {out} && {sys.executable} -m styletx_core run --progress none"

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: its options, its exit codes, its one sentence, and what a kill leaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import FRAMES, Material, texture, write_exr, write_frames, write_png
+
+from styletx_core import __version__
+from styletx_core.cli import main
+from styletx_core.events import Finished, FrameDone, from_dict
+
+SHOT = [f"shot_{number:04d}" for number in range(1, FRAMES + 1)]
+
+
+def stylize(material: Material, source: Path, output: Path, *options: str) -> list[str]:
+    common = ["--style", str(material.style), "--weights", str(material.weights), "--device", "cpu"]
+    return ["stylize", str(source), "--output", str(output), *common, *options]
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("photo", ["photo.png"]),
+        ("frames", [f"{name}.png" for name in SHOT]),
+        ("exr", [f"{name}.exr" for name in SHOT]),
+        ("movie", [f"movie_{number:04d}.png" for number in range(1, FRAMES + 1)]),
+    ],
+)
+def test_stylize(
+    material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, names: list[str]
+) -> None:
+    assert main(stylize(material, getattr(material, kind), tmp_path)) == 0
+    assert sorted(path.name for path in tmp_path.glob("*.*") if path.suffix != ".json") == [".styletx", *names]
+    out, err = capsys.readouterr()
+    assert Path(out.splitlines()[0]).parent == tmp_path
+    assert f"{len(names)}/{len(names)}" in err
+
+
+def test_json_progress_is_the_job_s_events(
+    material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(stylize(material, material.frames, tmp_path, "--frames", "2-4", "--progress", "json")) == 0
+    out, err = capsys.readouterr()
+    events = [from_dict(json.loads(line)) for line in out.splitlines()]
+    assert [event.frame for event in events if isinstance(event, FrameDone)] == [2, 3, 4]
+    assert isinstance(events[-1], Finished)
+    assert err == ""
+
+
+def test_a_job_file_does_the_same(material: Material, tmp_path: Path) -> None:
+    assert main(stylize(material, material.frames, tmp_path / "a", "--progress", "none")) == 0
+    record = json.loads((tmp_path / "a" / "styletx.json").read_text())
+    record["job"]["output"]["directory"] = str(tmp_path / "b")
+    (tmp_path / "job.json").write_text(json.dumps(record["job"]))
+    assert main(["run", str(tmp_path / "job.json"), "--progress", "none"]) == 0
+    for name in SHOT:
+        assert (tmp_path / "a" / f"{name}.png").read_bytes() == (tmp_path / "b" / f"{name}.png").read_bytes()
+
+
+def test_style_weights_and_colons_in_paths(material: Material, tmp_path: Path) -> None:
+    colon = tmp_path / "a:b.png"
+    shutil.copy(material.style, colon)
+    command = stylize(material, material.photo, tmp_path / "plain")
+    assert main(command) == 0
+    plain = (tmp_path / "plain" / "photo.png").read_bytes()
+    for number, style in enumerate([f"{colon}", f"{colon}:2.5"]):
+        command = stylize(material, material.photo, tmp_path / f"out{number}")
+        command[command.index("--style") + 1] = style
+        assert main(command) == 0
+        assert (tmp_path / f"out{number}" / "photo.png").read_bytes() == plain
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--strength", "2"], "settings.strength is 2, but has to be between 0 and 1"),
+        (["--strength", "much"], "Argument --strength: invalid float value: 'much'"),
+        (["--frames", "5-2"], "5-2 runs backward"),
+        (["--frames", "one"], "'one' is not a range of frames"),
+        (["--motion", "magic"], "Argument --motion: invalid choice: 'magic'"),
+        (["--motion", "vectors"], "Vector"),
+        (["--method", "gatys9"], "no method called 'gatys9'"),
+        (["--style", "nowhere.png"], "no style picture 'nowhere.png'"),
+        (["--style", "nowhere.png:0.5"], "no style picture 'nowhere.png'"),
+        (["--movie", "film.gif"], "film.gif"),
+        (["--view", "AgX"], "AgX"),
+        (["--ocio", "nowhere.ocio"], "nowhere.ocio"),
+        (["--device", "gpu"], "device 'gpu' is unknown"),
+        (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--layer", "Foreground"], "layer"),
+        (["--camera", "nowhere.json"], "nowhere.json"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_each_bad_option_gets_its_sentence(
+    material: Material,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    words: str,
+) -> None:
+    monkeypatch.delenv("OCIO", raising=False)
+    assert main(stylize(material, material.frames, tmp_path, *options)) == 2
+    assert_one_sentence(capsys, words)
+
+
+def assert_one_sentence(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    out, err = capsys.readouterr()
+    assert words in err
+    assert err.count("\n") == 1 and err.endswith(".\n") or err.endswith("--help'.\n")
+    assert out == "" and "Traceback" not in err
+
+
+def gap(path: Path) -> str:
+    (write_frames(path) / "shot_0003.png").unlink()
+    return "3"
+
+
+def other_size(path: Path) -> str:
+    write_png(write_frames(path) / "shot_0004.png", texture(4)[:40])
+    return "shot_0004.png"
+
+
+def cut_short(path: Path) -> str:
+    file = write_frames(path) / "shot_0002.png"
+    file.write_bytes(file.read_bytes()[:300])
+    return "shot_0002.png"
+
+
+def cut_short_exr(path: Path) -> str:
+    file = write_exr(path) / "shot_0002.exr"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    return "shot_0002.exr"
+
+
+def two_sequences(path: Path) -> str:
+    write_png(write_frames(path) / "other_0001.png", texture(1))
+    return "other_"
+
+
+def empty(path: Path) -> str:
+    path.mkdir()
+    return str(path)
+
+
+def missing(path: Path) -> str:
+    return str(path)
+
+
+def no_picture(path: Path) -> str:
+    path.write_text("hello")
+    return str(path)
+
+
+def tiny(path: Path) -> str:
+    write_png(path / "shot_0001.png", texture(1)[:10, :10])
+    return "10x10"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [gap, other_size, cut_short, cut_short_exr, two_sequences, empty, missing, no_picture, tiny],
+)
+def test_each_bad_input_gets_its_sentence(
+    material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: object
+) -> None:
+    assert callable(spoil)
+    words = spoil(tmp_path / "in")
+    assert main(stylize(material, tmp_path / "in", tmp_path / "out")) == 2
+    assert_one_sentence(capsys, words)
+
+
+def test_a_broken_movie(material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = material.movie.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    assert main(stylize(material, tmp_path / "cut.mp4", tmp_path / "out")) == 2
+    assert_one_sentence(capsys, "cut.mp4")
+
+
+def test_bad_commands_and_job_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "job.json").write_text('{"input": {"path": "a"}, "styles": [], "output": {"directory": "b"}}')
+    for arguments, words in (
+        (["paint"], "invalid choice: 'paint'"),
+        ([], "COMMAND"),
+        (["stylize", "a.png", "--output", "out"], "--style"),
+        (["run", str(tmp_path / "none.json")], "none.json"),
+        (["run", str(tmp_path / "job.json")], "No style picture"),
+    ):
+        assert main(arguments) == 2
+        assert_one_sentence(capsys, words)
+
+
+def test_methods(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["methods"]) == 0
+    assert "adain_reconet" in capsys.readouterr().out
+    assert main(["methods", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed[0]["name"] == "adain_reconet" and listed[0]["styles"] == "any"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"styletx {__version__}\n"
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_stopped_and_started_again(material: Material, tmp_path: Path, sign: signal.Signals, code: int) -> None:
+    """Kill -9 and Ctrl-C; the second run finishes with the very files of an uninterrupted one."""
+    source = write_exr(tmp_path / "in", 40)
+    command = stylize(material, source, tmp_path / "out", "--progress", "json")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "styletx_core", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    for line in process.stdout:
+        if json.loads(line).get("index") == 5:
+            process.send_signal(sign)
+            break
+    process.stdout.read()
+    err = process.stderr.read()
+    assert process.wait(20) == code
+    if sign == signal.SIGINT:
+        assert err.startswith("Stopped; finished frames are kept") and err.count("\n") == 1
+
+    left = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("shot_*.exr")}
+    assert 5 <= len(left) < 40
+    assert main(command) == 0
+    assert main(stylize(material, source, tmp_path / "whole")) == 0
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "whole").glob("shot_*.exr")}
+    assert left.items() <= expected.items()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("shot_*.exr")} == expected
+    assert not list((tmp_path / "out").glob(".*tmp-*"))
