@@ -8,7 +8,7 @@ power 1/gamma; with alpha it does so on unpremultiplied color. Its config reprod
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -111,7 +111,7 @@ class ViewTransform:
         scale, power = np.float32(2.0 ** settings.exposure), np.float32(1 / settings.gamma)
 
         def forward(linear: np.ndarray) -> np.ndarray:
-            value = np.clip(linear * scale, 0, 1)
+            value = np.minimum(np.clip(linear, 0, 65504) * scale, 1)
             curved = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** np.float32(1 / 2.4) - 0.055)
             return np.asarray(np.clip(curved, 0, 1) ** power, np.float32)
 
@@ -244,11 +244,14 @@ def _straight_display(frame: Frame, encoding: Encoding, transform: ViewTransform
     if frame.alpha is None:
         return transform.to_display(frame.rgb)
     alpha = frame.alpha[..., None]
-    return transform.to_display(np.divide(frame.rgb, alpha, out=frame.rgb.copy(), where=alpha > 0))
+    with np.errstate(over="ignore"):  # infinity is white
+        straight = np.divide(frame.rgb, alpha, out=frame.rgb.copy(), where=alpha > 0)
+    return transform.to_display(straight)
 
 
-def _must_be_in(kind: str, name: str, names: list[str], path: str) -> None:
-    if name not in list(names):
+def _must_be_in(kind: str, name: str, names: Iterable[str], path: str) -> None:
+    names = list(names)  # OpenColorIO's iterators can be read once
+    if name not in names:
         raise InputError(f"{path} has no {kind} '{name}'; it has: {', '.join(names)}.")
 
 
