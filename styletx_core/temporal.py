@@ -58,9 +58,7 @@ class Temporal:
         offset = motion.offset + _dither(self._steps)
         paint = warp(self._history["output"].astype(np.float32), offset, "lanczos")
         laid = warp(self._history["laid"].astype(np.float32), offset, "lanczos")
-        # blurred with its sign, so that noise and the half-pixel of a texture cancel and light does not
-        change = np.abs(cv2.GaussianBlur(picture - laid, (0, 0), 2)).max(2)
-        change = np.maximum(change - _RESIDUAL, 0) / _CHANGE
+        change = _change(picture - laid)
         keep = motion.visible * np.exp2(-np.square(change)) * self.stability
         keep = cv2.GaussianBlur(keep, (0, 0), 0.8)[..., None] * (motion.visible > 0)[..., None]
         sigma = picture.shape[0] / 60
@@ -81,6 +79,17 @@ class Temporal:
         """Go on from a `state`, exactly as if this stage had made the frames before."""
         self._history = dict(state)
         self._steps = int(self._history.pop("steps"))
+
+
+def _change(difference: np.ndarray) -> np.ndarray:
+    """HxW: how much the input has changed, 1 where half of the paint is to be new.
+
+    Blurred with its sign, so that noise and the half-pixel of a texture cancel and light does not; and once more
+    nearly unblurred with a coarser measure, so that an outline left behind, one pixel wide, is seen too.
+    """
+    wide = np.abs(cv2.GaussianBlur(difference, (0, 0), 2)).max(2)
+    narrow = np.abs(cv2.GaussianBlur(difference, (0, 0), 0.7)).max(2)
+    return np.maximum(np.maximum(wide - _RESIDUAL, 0) / _CHANGE, np.maximum(narrow - 8 * _RESIDUAL, 0) / (4 * _CHANGE))
 
 
 def _dither(step: int) -> np.ndarray:
