@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -140,7 +141,7 @@ def main() -> None:
         done = spent / (args.minutes * 60) if args.minutes else step / args.steps
         for group in optimizer.param_groups:
             warm = min(1.0, (step + 1) / 100)
-            group["lr"] = args.rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, done))))
+            group["lr"] = args.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
         optimizer.zero_grad(set_to_none=True)
         for _ in range(args.styles_a_step):
             terms = forward(styles.draw(rng), batch(contents, rng))
