@@ -58,6 +58,10 @@ class MovieShot(Shot):
             raise InputError(f"{path} has frames 1-{self._count} only, not {frames[0]}-{frames[1]}; "
                              "choose a range within.")
         self.fps = self._stream.average_rate or self._stream.guessed_rate
+        lengths = [after - before for before, after in zip(self._times, self._times[1:], strict=False)]
+        if lengths and max(lengths) > 1.5 * min(lengths) + 1:  # Matroska rounds times to milliseconds
+            self.notices.append(f"{path} has frames of varying length; results are played at {float(self.fps or 0):g} "
+                                "frames a second throughout.")
         self.encoding = "display"
         self.bit_depth = "16" if max(component.bits for component in first.format.components) > 8 else "8"
         self.has_alpha = any(component.is_alpha for component in first.format.components)

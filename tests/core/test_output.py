@@ -105,6 +105,17 @@ def test_color_spaces_are_written_down(tmp_path: Path) -> None:
     assert struct.pack("<HHII", 338, 3, 1, 2) in tiff  # alpha is straight
 
 
+def test_tiff_with_premultiplied_alpha(tmp_path: Path) -> None:
+    """As Blender writes it with 16 bits: the tag that says so makes reading divide."""
+    rng = np.random.default_rng(0)
+    straight, alpha = rng.random((20, 20, 3), np.float32), rng.uniform(0.2, 1, (20, 20)).astype(np.float32)
+    path = FrameWriter(tmp_path, "a", 0, "tiff16").write(1, straight * alpha[..., None], alpha)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(struct.pack("<HHII", 338, 3, 1, 2), struct.pack("<HHII", 338, 3, 1, 1)))
+    with open_shot(path) as shot:
+        np.testing.assert_allclose(shot.read(1).rgb, straight, atol=1e-4)
+
+
 def test_other_readers_agree(tmp_path: Path) -> None:
     """OpenCV's libtiff and libpng read what our own code put together."""
     pixels = np.random.default_rng(0).random((19, 23, 4), np.float32)

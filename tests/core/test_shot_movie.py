@@ -180,3 +180,17 @@ def test_rate_of_video(tmp_path: Path) -> None:
     frame = FrameWriter(tmp_path, "f", 4, "png8").write(1, np.zeros((HEIGHT, WIDTH, 3), np.float32))
     for fps, expected in ((24, 24), (23.976, Fraction(24000, 1001)), (29.97, Fraction(30000, 1001)), (12.5, 12.5)):
         assert open_shot(encode_movie([frame] * 4, tmp_path / "a.mov", fps)).fps == expected
+
+
+def test_varying_length_is_told(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index, color in enumerate(ramp()[:10]):
+            frame = yuv_frame(color, "yuv420p", 5, False, (WIDTH, HEIGHT))
+            frame.pts = index + (index > 4) * 7
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with open_shot(tmp_path / "a.mkv") as shot:
+        assert len(shot.numbers) == 10 and "varying length" in shot.notices[0]
+    assert open_shot(write_colors(tmp_path / "b.mkv", ramp())).notices == []
