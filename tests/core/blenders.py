@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Pythons with Blender as a module (`bpy`), one environment a version: `dev.py test` makes them in .venvs."""
+"""The Pythons with Blender as a module (`bpy`), one environment a version, named ...bpy4.5.15 and so on.
+
+STYLETX_BPY names them (environments or executables, separated by commas), else they are .venv-bpy*, which
+`dev.py test` makes, or ../venvs/bpy*.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENES = ROOT / "tests" / "scenes"
-ENVIRONMENTS = Path(os.environ.get("STYLETX_VENVS", ROOT / ".venvs"))
+
+def environments() -> list[Path]:
+    named = [Path(part.strip()) for part in os.environ.get("STYLETX_BPY", "").split(",") if part.strip()]
+    if named and named != [Path("auto")]:
+        return [path.parents[1] if path.is_file() else path for path in named]
+    return [*ROOT.glob(".venv-bpy*"), *ROOT.parent.glob("venvs/bpy*")]
 
 
 def find(version: str) -> Path:
     """The Python that has this version of bpy; the test fails where there is none."""
-    python = ENVIRONMENTS / f"bpy{version}" / "bin" / "python"
-    if not python.exists():
-        pytest.fail(f"There is no Blender {version} at {python}: run 'python3.11 dev.py test', which sets it up.")
-    return python
+    for environment in environments():
+        if environment.name.endswith(f"bpy{version}"):
+            return environment / "bin" / "python"
+    pytest.fail(f"There is no environment with bpy {version}: 'python3.11 dev.py test' makes one.", pytrace=False)
 
 
 def run(version: str, script: str, *args: object) -> None:
