@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SCENES = ROOT / "tests" / "scenes"
 
+
 def environments() -> list[Path]:
     named = [Path(part.strip()) for part in os.environ.get("STYLETX_BPY", "").split(",") if part.strip()]
     if named and named != [Path("auto")]:
