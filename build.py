@@ -49,9 +49,9 @@ BLENDERS = {"3.11": ("4.2.0", "5.1.0"), "3.13": ("5.1.0", None), "any": ("4.2.0"
 """Python tag -> first Blender that has it, first one that has not any more."""
 
 LIGHT = ["opencv-python-headless", "OpenEXR", "opencolorio", "av", "safetensors"]
-TORCH = ["torch", "typing_extensions", "filelock", "sympy", "mpmath", "networkx", "Jinja2", "MarkupSafe", "fsspec",
-         "setuptools"]
-"""torch, and what it imports; all the rest is pure Python but MarkupSafe."""
+TORCH = ["torch", "typing_extensions", "filelock", "sympy", "mpmath", "networkx", "Jinja2", "MarkupSafe", "fsspec"]
+"""torch, and what it imports; all the rest is pure Python but MarkupSafe. It names setuptools too, for building C++
+extensions only, and Blender has its own."""
 
 
 class BuildError(Exception):

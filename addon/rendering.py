@@ -104,8 +104,8 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, win
     Closing the generator ends the render. Raises WorkError when no file came of it, Stopped when the user pressed Esc.
     """
     before = {image.name for image in bpy.data.images}
-    copy = _copy(scene, layer, frame, path)
-    name = copy.name
+    name = _copy(scene, layer, frame, path).name
+    clock = _clock(frame).name
     stopped: list[bool] = []
 
     def on_cancel(*_: object) -> None:
@@ -115,16 +115,18 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, win
     bpy.app.handlers.render_cancel.append(on_cancel)
     try:
         if windowed:
-            yield from _in_window(name)
+            yield from _in_window(name, clock)
         else:
             try:
-                bpy.ops.render.render(write_still=True, scene=name)
+                with bpy.context.temp_override(scene=bpy.data.scenes[clock]):
+                    bpy.ops.render.render(write_still=True, scene=name)
             except RuntimeError as error:
                 raise WorkError(f"Frame {frame} could not be rendered: {_sentence(error)}") from None
     finally:
         if on_cancel in bpy.app.handlers.render_cancel:
             bpy.app.handlers.render_cancel.remove(on_cancel)
         _remove(name)
+        _remove(clock)
         for image in list(bpy.data.images):
             # the first render of a session makes these
             if image.name not in before and image.type in {"RENDER_RESULT", "COMPOSITING"}:
@@ -168,17 +170,30 @@ def _copy(scene: bpy.types.Scene, layer: str, frame: int, path: Path) -> bpy.typ
             view_layer.use_pass_cryptomatte_object = True
             view_layer.pass_cryptomatte_depth = 2
     copy.camera = camera_at(scene, frame)
-    copy.frame_current = frame  # not frame_set: that would evaluate the whole scene twice
     return copy
 
 
-def _in_window(name: str) -> Iterator[None]:
+def _clock(frame: int) -> bpy.types.Scene:
+    """An empty scene that stands at a frame.
+
+    The render operator renders the scene it is told to at the frame of the scene it is called in, and evaluates the
+    latter at its end. Called in the user's scene it would render the wrong frame; called in the copy it would leave
+    the animated objects, which the two share, at that frame. So it is called in here, where nothing is.
+    """
+    scene = bpy.data.scenes.new(TEMPORARY)
+    scene[TEMPORARY] = 1
+    scene.frame_current = frame
+    return scene
+
+
+def _in_window(name: str, clock: str) -> Iterator[None]:
     """Start Blender's own render job and wait for its end; closing the generator stops the job."""
     preferences = bpy.context.preferences
     shown, dirty = preferences.view.render_display_type, preferences.is_dirty
     preferences.view.render_display_type = "NONE"
     try:
-        result = bpy.ops.render.render("INVOKE_DEFAULT", write_still=True, scene=name)
+        with bpy.context.temp_override(scene=bpy.data.scenes[clock]):
+            result = bpy.ops.render.render("INVOKE_DEFAULT", write_still=True, scene=name)
     except RuntimeError as error:
         raise WorkError(f"The scene could not be rendered: {_sentence(error)}") from None
     finally:

@@ -25,10 +25,11 @@ from styletx_core.errors import WorkError
 # Runs in the worker's Python. The engine is imported from the extension's packages first, so that its version is always
 # that of the add-on, and by its own path alone: it is pure Python and good for every Python. The other packages there,
 # compiled for Blender's Python, come after those of the worker's own environment, or not at all where the Pythons differ.
+# Bytecode is kept beside them as Blender itself does for extensions: without it PyTorch takes half a minute to import.
 BOOT = """
 import runpy, sys
-sys.dont_write_bytecode = True
 packages, tag = sys.argv[1:3]
+sys.dont_write_bytecode = sys.implementation.cache_tag != tag
 sys.argv[1:] = []
 sys.path[:] = [packages] + [path for path in sys.path if path]
 import styletx_core
