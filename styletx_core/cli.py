@@ -11,17 +11,18 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from styletx_core import __version__
 from styletx_core.errors import InputError, StyleTXError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started
-from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Job
+from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Input, Job, Output, Settings, Style, ViewSettings
 from styletx_core.registry import methods
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+ASSETS = Path(__file__).parent / "assets"
 BAR = 28  # width of the progress bar
 
 
@@ -96,11 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         "--format", choices=FORMATS, default="auto", help="of the results (default: that of the input)"
     )
     stylize.add_argument("--movie", metavar="FILE", help="also encode the results as an mp4, mov or mkv")
-    stylize.add_argument("--view", default="Standard", help="view transform of scene-linear input (default: Standard)")
-    stylize.add_argument("--display", default="sRGB", help="display of the view transform (default: sRGB)")
-    stylize.add_argument("--look", default="None", help="look of the view transform (default: None)")
-    stylize.add_argument("--exposure", type=float, default=0.0, help="exposure of the view transform (default: 0)")
-    stylize.add_argument("--gamma", type=float, default=1.0, help="gamma of the view transform (default: 1)")
+    stylize.add_argument("--view", help="view of scene-linear frames (default: that of shot.json, else Standard)")
+    stylize.add_argument("--display", help="the view's display (default: sRGB)")
+    stylize.add_argument("--look", help="the view's look (default: None)")
+    stylize.add_argument("--exposure", type=float, help="the view's exposure (default: 0)")
+    stylize.add_argument("--gamma", type=float, help="the view's gamma (default: 1)")
     stylize.add_argument("--ocio", metavar="FILE", help="OpenColorIO config (default: $OCIO, else plain sRGB)")
     stylize.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     stylize.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: auto)")
@@ -116,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     job.set_defaults(command=_run_file)
     job.add_argument("job", metavar="JOB.json", help="paths inside are relative to the working directory")
     _add_progress(job)
+
+    demo = commands.add_parser("demo", help="stylize a small sample shot in the styles that ship with StyleTX")
+    demo.set_defaults(command=_demo)
+    demo.add_argument("--output", default="styletx_demo", metavar="DIR", help="(default: %(default)s)")
+    demo.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    _add_progress(demo)
 
     listing = commands.add_parser("methods", help="list the methods")
     listing.set_defaults(command=_methods)
@@ -165,7 +172,7 @@ def _stylize(options: argparse.Namespace) -> int:
                 name: getattr(options, name)
                 for name in ("method", "strength", "stability", "device", "precision", "weights")
             },
-            "view": {name: getattr(options, name) for name in ("display", "view", "look", "exposure", "gamma", "ocio")},
+            "view": asdict(_view(options)),
             "output": {
                 "directory": options.output,
                 "format": options.format,
@@ -175,6 +182,41 @@ def _stylize(options: argparse.Namespace) -> int:
         }
     )
     return _run(job, options.progress)
+
+
+def _view(options: argparse.Namespace) -> ViewSettings:
+    """The view that was asked for; without, the one the frames were rendered for, if a config knows it."""
+    names = ("display", "view", "look", "exposure", "gamma")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if not given and (options.ocio or os.environ.get("OCIO")):
+        from styletx_core.shot import CameraTrack
+
+        source = Path(options.input)
+        beside = (source if source.is_dir() else source.parent) / "shot.json"
+        camera = options.camera or (beside if beside.is_file() else None)
+        view = CameraTrack.load(camera).view if camera else None
+        if view is not None:
+            return replace(view, ocio=options.ocio)
+    return ViewSettings(**given, ocio=options.ocio)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    """The sample shot in every style that ships with the package."""
+    styles = sorted((ASSETS / "styles").glob("*.png"))
+    directory = Path(options.output)
+    for style in styles:
+        job = Job(
+            input=Input(str(ASSETS / "sample")),
+            styles=(Style(str(style)),),
+            settings=Settings(device=options.device),
+            output=Output(
+                directory=str(directory / style.stem), movie=str(directory / f"{style.stem}.mp4"), overwrite=True
+            ),
+        )
+        code = _run(job, options.progress)
+        if code != OK:
+            return code
+    return OK
 
 
 def _run_file(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -339,9 +339,17 @@ def _format(job: Job, shot: Shot) -> str:
 
 
 def _notices(shot: Shot, transform: ViewTransform, motion: MotionSource, writer: FrameWriter) -> list[str]:
-    # The view transform does nothing from display to display, so what it has to say would only confuse.
-    used = "linear" in (shot.encoding, writer.encoding)
-    return [*shot.notices, *(transform.notices if used else []), *motion.notices]
+    notices = [*shot.notices, *motion.notices]
+    # From display to display the view transform does nothing, so what it has to say would only confuse.
+    if "linear" in (shot.encoding, writer.encoding):
+        notices += transform.notices
+        rendered, used = shot.camera and shot.camera.view, transform.settings
+        if rendered and replace(rendered, ocio=used.ocio) != used:
+            notices.append(
+                f"The frames were rendered for the view {rendered.view}, but are stylized as {used.view} shows"
+                " them; give the scene's view and an OpenColorIO config that has it."
+            )
+    return notices
 
 
 def _pattern(shot: Shot, writer: FrameWriter) -> str:

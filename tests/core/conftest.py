@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import OpenEXR
 import pytest
+from shotfiles import write_single_part
 
 # As the command line and the worker do; set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -43,17 +43,15 @@ def write_frames(directory: Path, frames: int = FRAMES, first: int = 1) -> Path:
 
 def write_exr(directory: Path, frames: int = FRAMES) -> Path:
     """Multilayer EXR as Blender 4 writes it, with the exact Vector pass of the moving texture."""
-    directory.mkdir(parents=True, exist_ok=True)
     for number in range(1, frames + 1):
         linear = texture(number) ** np.float32(2.2)
-        channels = {f"ViewLayer.Combined.{name}": linear[..., i].copy() for i, name in enumerate("RGB")}
-        channels["ViewLayer.Combined.A"] = np.ones((HEIGHT, WIDTH), np.float32)
-        channels["ViewLayer.Depth.Z"] = np.full((HEIGHT, WIDTH), 5, np.float32)
-        motion = {"X": -SPEED if number > 1 else 0, "Y": 0, "Z": -SPEED, "W": 0}
-        for name, value in motion.items():
-            channels[f"ViewLayer.Vector.{name}"] = np.full((HEIGHT, WIDTH), value, np.float32)
-        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-        OpenEXR.File(header, channels).write(str(directory / f"shot_{number:04d}.exr"))
+        to_previous = -SPEED if number > 1 else 0
+        content = {
+            "Combined": np.dstack([linear, np.ones((HEIGHT, WIDTH), np.float32)]),
+            "Vector": np.full((HEIGHT, WIDTH, 4), (to_previous, 0, -SPEED, 0), np.float32),
+            "Depth": np.full((HEIGHT, WIDTH, 1), 5, np.float32),
+        }
+        write_single_part(directory / f"shot_{number:04d}.exr", content)
     return directory
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from conftest import FRAMES, Material, texture, write_exr, write_frames, write_png
+from test_color import CONFIG
 
+import styletx_core
 from styletx_core import __version__
 from styletx_core.cli import main
 from styletx_core.events import Finished, FrameDone, from_dict
@@ -205,6 +207,40 @@ def test_methods(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["methods", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed[0]["name"] == "adain_reconet" and listed[0]["styles"] == "any"
+
+
+def test_frames_are_seen_through_the_view_they_were_rendered_for(
+    material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OCIO", raising=False)
+    (tmp_path / "config.ocio").write_text(CONFIG)
+    source = write_exr(tmp_path / "in", 2)
+    rendered = {"display": "sRGB", "view": "Standard", "look": "None", "exposure": 1.0, "gamma": 1.0}
+    (source / "shot.json").write_text(
+        json.dumps({"version": 1, "resolution": [64, 48], "frames": {}, "view": rendered})
+    )
+
+    def used(name: str, *options: str) -> dict[str, object]:
+        assert main(stylize(material, source, tmp_path / name, "--motion", "none", *options)) == 0
+        return dict(json.loads((tmp_path / name / "styletx.json").read_text())["job"]["view"])
+
+    config = ["--ocio", str(tmp_path / "config.ocio")]
+    assert used("a", *config) == {**rendered, "ocio": config[1]}
+    assert "were rendered for the view" not in capsys.readouterr().err
+    assert used("b", *config, "--exposure", "0")["exposure"] == 0
+    assert "were rendered for the view" in capsys.readouterr().err
+    assert used("c")["exposure"] == 0
+    assert "were rendered for the view" in capsys.readouterr().err
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--output", str(tmp_path), "--device", "cpu"]) == 0
+    paths = capsys.readouterr().out.splitlines()
+    styles = sorted(path.stem for path in (Path(styletx_core.__file__).parent / "assets" / "styles").glob("*.png"))
+    assert [Path(path).stem for path in paths if path.endswith(".mp4")] == styles
+    for style in styles:
+        assert (tmp_path / f"{style}.mp4").stat().st_size > 1000
+        assert len(list((tmp_path / style).glob("shot_*.png"))) == 8
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
