@@ -16,7 +16,7 @@ from .motion import Motion
 from .warp import warp
 
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
-_CHANGE = 0.03  # change beyond it at which half of the paint is new
+_CHANGE = 0.06  # change beyond it at which half of the paint is new
 _LEAN = 0.15  # a frame's pull of the low frequencies toward the frame alone
 _REGAIN = 0.5  # how much of the lost (or won) energy of fine detail is made up for in a frame
 

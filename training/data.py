@@ -89,7 +89,8 @@ class Styles:
         self.chance = (0.25 + weight) / (0.25 + weight).sum()
 
     def draw(self, rng: np.random.Generator) -> Style:
-        key = int(rng.choice(len(self.pictures), p=self.chance)), int(rng.integers(self.versions))
+        remade = int(rng.integers(1, self.versions)) if self.versions > 1 and rng.random() < 0.4 else 0
+        key = int(rng.choice(len(self.pictures), p=self.chance)), remade
         if key not in self.cache:
             self.cache[key] = self._make(*key)
         return self.cache[key]

@@ -23,9 +23,12 @@ class Target(NamedTuple):
 
 def statistics(features: Tensor) -> Target:
     """Mean, standard deviation and gram matrix over positions; a batch dimension stays in front."""
-    flat = features.flatten(2)
-    # a channel that never fires has no deviation, and the root's slope there is infinite
-    return Target(flat.mean(2), (flat.var(2, correction=0) + 1e-6).sqrt(), gram(features))
+    matrix = gram(features)
+    mean = features.mean((2, 3))
+    # the gram's diagonal is the mean square; a channel that never fires has no deviation, and the root's slope
+    # there would be infinite
+    variance = matrix.diagonal(dim1=1, dim2=2) - mean.square()
+    return Target(mean, (variance.clamp(min=0) + 1e-6).sqrt(), matrix)
 
 
 def gram(features: Tensor) -> Tensor:

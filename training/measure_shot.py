@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("shot", type=Path)
     parser.add_argument("--style", type=Path, action="append", required=True)
     parser.add_argument("--light", type=Path, help="shot with a static camera whose light stops")
-    parser.add_argument("--light-stops", type=int, default=None, help="frame at which it stops (default: at 5/8)")
+    parser.add_argument("--light-stops", type=int, default=30, help="frame number at which it stops")
     parser.add_argument("--method", default="adain_reconet")
     parser.add_argument("--weights", type=str)
     parser.add_argument("--motion", default="vectors")
@@ -133,9 +133,7 @@ def _ghost(args: argparse.Namespace, style: Path, temporary: Path) -> float:
     """Mean absolute difference to the frame stylized alone, three frames after the light stops."""
     alone = _run(_job(args, args.light, style, "none", temporary / f"{style.stem}_light_alone"))
     steady = _run(_job(args, args.light, style, args.motion, temporary / f"{style.stem}_light_steady"))
-    numbers = list(steady)
-    stops = args.light_stops if args.light_stops is not None else numbers[len(numbers) * 5 // 8]
-    number = stops + 3
+    number = args.light_stops + 3
     return float(np.abs(_read(steady[number]) - _read(alone[number])).mean())
 
 
