@@ -109,7 +109,7 @@ class _Run:
                 yield from self.frames(painter, numbers, done, errors, writer, results if chained else None)
             if results.movie is not None:
                 yield from self.movie(shot, results, writer, transform)
-            yield Finished(
+            finished = Finished(
                 frames=len(shot.numbers),
                 kept=len(done),
                 directory=str(results.directory),
@@ -121,6 +121,8 @@ class _Run:
                 alone_error=_mean(pair[1] for pair in errors.values()),
                 seconds=time.monotonic() - began,
             )
+        # Everything is closed and the directory unlocked before anyone hears of it.
+        yield finished
 
     def frames(
         self,

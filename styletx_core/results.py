@@ -87,7 +87,7 @@ class Results:
 
     def done(self) -> set[int]:
         """Numbers of the frames that are there and belong to this job."""
-        return {number for number, path in self.paths.items() if path.exists()} if self._same else set()
+        return {n for n, path in self.paths.items() if path.exists() and path.stat().st_size} if self._same else set()
 
     def begin(self) -> None:
         """Makes the directory this job's own: removes what it replaces and the remains of a killed run."""

@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 
 from styletx_core import __version__
 from styletx_core.errors import InputError, StyleTXError, WorkError
+from styletx_core.events import Finished
 from styletx_core.job import Job
 
 # What a job imports; the Test button of the add-on's preferences names what is missing.
@@ -114,9 +115,11 @@ class Worker:
             finished = False
             with closing(engine.run(Job.from_dict(request.job), request.cancelled.is_set)) as events:
                 for event in events:
-                    finished = event.name == "finished"
-                    if finished:
+                    if isinstance(event, Finished):
+                        finished = True
                         self._forget(request)
+                        self.send(request.id, **event.to_dict())
+                        break
                     self.send(request.id, **event.to_dict())
                     self._answer_pings()
                     if request.cancelled.is_set():
@@ -129,12 +132,12 @@ class Worker:
             self._fail(request.id, error)
 
     def _forget(self, request: Request) -> None:
-        """Before the last event of a job, so that the next job may follow it at once."""
+        """Called before the last event of a job is sent, so that the next job may follow it at once."""
         with self._lock:
             self._runs.remove(request)
 
     def _answer_pings(self) -> None:
-        """Between frames: a busy worker still answers."""
+        """Between frames: a busy worker still answers. Nothing but pings is queued while a job runs."""
         with suppress(queue.Empty):
             while True:
                 request = self._requests.get_nowait()
@@ -160,9 +163,7 @@ def _parse(line: bytes) -> Request:
     try:
         data = json.loads(line)
     except ValueError as error:
-        raise InputError(
-            f"The worker got a line that is not JSON ({error}); send one object a line."
-        ) from None
+        raise InputError(f"The worker got a line that is not JSON ({error}); send one object a line.") from None
     command = data.get("command") if isinstance(data, dict) else None
     if command not in ("run", "cancel", "ping", "shutdown"):
         raise InputError(f"The worker got the command {command!r}; it knows run, cancel, ping and shutdown.")

@@ -118,7 +118,7 @@ def test_each_bad_option_gets_its_sentence(
 def assert_one_sentence(capsys: pytest.CaptureFixture[str], words: str) -> None:
     out, err = capsys.readouterr()
     assert words in err
-    assert err.count("\n") == 1 and err.endswith(".\n") or err.endswith("--help'.\n")
+    assert err.count("\n") == 1 and err.endswith((".\n", "--help'.\n"))
     assert out == "" and "Traceback" not in err
 
 

@@ -116,6 +116,12 @@ def test_one_worker_s_day(worker: Speaker, material: Material, tmp_path: Path) -
     list(run(make_job(material, material.exr, tmp_path / "here")))
     assert frames(tmp_path / "out") == frames(tmp_path / "here")
 
+    # The next may follow at once.
+    for number in range(10):
+        worker.say(id=number, command="run", job=job)
+        last = worker.hear("finished", "error", "pong")
+        assert (last["id"], last["event"], last["kept"]) == (number, "finished", 6)
+
     # Cancel with nothing to cancel, then the end.
     worker.say(command="cancel")
     worker.say(command="shutdown")
