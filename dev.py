@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree
 from collections.abc import Callable, Sequence
@@ -115,15 +116,18 @@ def demo(args: argparse.Namespace) -> None:
     python = blender(DEMO_BLENDER)
     output = args.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
+    for folder in ("Demo", "composited", "side_by_side"):  # of an earlier demo: nothing is taken from it
+        shutil.rmtree(output / folder, ignore_errors=True)
     say("Building the extension")
     package = build_zip(python, "3.11", ROOT / "dist")
     # Without a PyTorch for the processor in the zip the worker runs in an environment of its own.
     worker = ["--worker", core()] if "no-torch" in package.name else []
     script = ROOT / "tests" / "scenes" / "demo_run.py"
     command = [python, script, "--zip", package, "--style", args.style.resolve(), "--output", output, *worker]
-    user = output / "blender"  # the preferences and extensions of the user's own Blender are left alone
-    shutil.rmtree(user, ignore_errors=True)
-    result = run_demo([*map(str, command)], {**os.environ, "BLENDER_USER_RESOURCES": str(user)}, output / "log.txt")
+    # The preferences and extensions of the user's own Blender are left alone.
+    with tempfile.TemporaryDirectory(prefix="styletx-demo-") as user:
+        variables = {**os.environ, "BLENDER_USER_RESOURCES": user}
+        result = run_demo([*map(str, command)], variables, output / "log.txt")
     print()
     say("Done. The results:")
     print(f"  painted frames      {result['painted']}")
