@@ -28,7 +28,7 @@ _EPS = 1e-5
 class Layer(NamedTuple):
     """One convolution ready to run for one style: filters and what its normalization is to give."""
 
-    weight: Tensor  # (out, in, 3, 3)
+    weight: Tensor  # (out, in, 3, 3), or (4 out, in, 3, 3) for a layer that enlarges by a pixel shuffle
     scale: Tensor | None  # (out,) the style's standard deviation; None where the layer is not normalized
     shift: Tensor  # (out,) the style's mean, or the bias
 
@@ -41,11 +41,15 @@ class Statistics(NamedTuple):
 
 
 class StyledConv(nn.Module):
-    """3x3 convolution whose filters and AdaIN statistics come from a style code."""
+    """3x3 convolution whose filters and AdaIN statistics come from a style code.
 
-    def __init__(self, c_in: int, c_out: int, bases: int, normalized: bool = True) -> None:
+    With ``upsample`` it is a resize-convolution (Odena et al. 2016: the picture is enlarged twofold by its nearest
+    pixels, then filtered), which makes no checkerboard, in the guise of a pixel shuffle, which is faster.
+    """
+
+    def __init__(self, c_in: int, c_out: int, bases: int, normalized: bool = True, upsample: bool = False) -> None:
         super().__init__()
-        self.normalized = normalized
+        self.normalized, self.upsample = normalized, upsample
         bound = (2.0 / (c_in * 9)) ** 0.5
         self.weight = nn.Parameter(torch.randn(c_out, c_in, 3, 3) * bound)
         self.bases = nn.Parameter(torch.randn(bases, c_out, c_in, 3, 3) * bound * 0.5) if bases else None
@@ -59,11 +63,23 @@ class StyledConv(nn.Module):
         weight = self.weight
         if self.bases is not None and self.mix is not None:
             weight = weight + torch.tensordot(torch.tanh(self.mix(code)), self.bases, dims=1)
+        if self.upsample:
+            weight = _shuffled(weight)
         affine = self.affine(code)
         if not self.normalized:
             return Layer(weight, None, affine)
         scale, shift = affine.chunk(2)
         return Layer(weight, 1 + scale, shift)
+
+
+def _shuffled(weight: Tensor) -> Tensor:
+    """Filters (out, in, 3, 3) for a twofold nearest enlargement to the same for its pixel shuffle, (4 out, in, 3, 3).
+
+    An even output row sees the low-resolution rows (-1, 0, 0), an odd one (0, 0, 1); columns alike.
+    """
+    seen = weight.new_tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])
+    out = torch.einsum("oiyx,ply,qmx->opqilm", weight, seen, seen)
+    return out.reshape(4 * weight.shape[0], weight.shape[1], 3, 3)
 
 
 class StyleEncoder(nn.Module):
@@ -112,10 +128,10 @@ class Network(nn.Module):
         self.stem = StyledConv(48, thin, 0)
         self.down = StyledConv(thin, width, 0)
         self.blocks = nn.ModuleList(StyledConv(width, width, bases) for _ in range(2 * blocks))
-        self.up = StyledConv(width, thin, bases)
+        self.up = StyledConv(width, thin, bases, upsample=True)
         self.refine = StyledConv(thin, thin, bases)
-        self.expand = StyledConv(thin, 48, bases)
-        self.last = StyledConv(12, 12, 0, normalized=False)
+        self.expand = StyledConv(thin, 12, bases, upsample=True)
+        self.last = StyledConv(12, 3, 0, normalized=False, upsample=True)
 
     def assemble(self, code: Tensor) -> list[Layer]:
         """The content path's layers, in the order in which they run, for one style code."""
@@ -138,19 +154,21 @@ def run(
     """
     pending = iter(layers)
 
-    def conv(x: Tensor, stride: int = 1) -> Tensor:
+    def conv(x: Tensor, stride: int = 1, upsample: bool = False) -> Tensor:
         layer = next(pending)
-        x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), layer.weight,
-                     None if layer.scale is not None else layer.shift, stride)  # fmt: skip
+        x = F.conv2d(_pad(x), layer.weight, None, stride)
+        if upsample:
+            x = F.pixel_shuffle(x, 2)
+        shift = layer.shift.view(1, -1, 1, 1)
         if layer.scale is None:
-            return x
+            return x + shift
         dims = (2, 3) if collect is None else (0, 2, 3)
         var, mean = torch.var_mean(x, dims, correction=0, keepdim=True)
         std = (var + _EPS).sqrt()
         if collect is not None:
             collect.append(Statistics(mean.flatten(), std.flatten()))
         scale = layer.scale.view(1, -1, 1, 1) / std
-        return x * scale + (layer.shift.view(1, -1, 1, 1) - mean * scale)
+        return x * scale + (shift - mean * scale)
 
     return _path(picture, conv, blocks=(len(layers) - 6) // 2)
 
@@ -159,9 +177,10 @@ def run_folded(picture: Tensor, layers: Sequence[Layer]) -> Tensor:
     """The content path of layers that `fold` has rid of their normalization: plain convolutions."""
     pending = iter(layers)
 
-    def conv(x: Tensor, stride: int = 1) -> Tensor:
+    def conv(x: Tensor, stride: int = 1, upsample: bool = False) -> Tensor:
         layer = next(pending)
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), layer.weight, layer.shift, stride)
+        x = F.conv2d(_pad(x), layer.weight, layer.shift, stride)
+        return F.pixel_shuffle(x, 2) if upsample else x
 
     return _path(picture, conv, blocks=(len(layers) - 6) // 2)[0]
 
@@ -170,13 +189,19 @@ def fold(layers: Sequence[Layer], statistics: Sequence[Statistics]) -> list[Laye
     """Layers whose normalization by fixed statistics is folded into their filters."""
     folded, pending = [], iter(statistics)
     for layer in layers:
-        if layer.scale is None:
-            folded.append(layer)
-            continue
-        fixed = next(pending)
-        scale = layer.scale / fixed.std
-        folded.append(Layer(layer.weight * scale.view(-1, 1, 1, 1), None, layer.shift - fixed.mean * scale))
+        weight, shift = layer.weight, layer.shift
+        phases = len(weight) // len(shift)  # 4 where the layer enlarges
+        if layer.scale is not None:
+            fixed = next(pending)
+            scale = layer.scale / fixed.std
+            weight = weight * scale.repeat_interleave(phases).view(-1, 1, 1, 1)
+            shift = shift - fixed.mean * scale
+        folded.append(Layer(weight, None, shift.repeat_interleave(phases)))
     return folded
+
+
+def _pad(x: Tensor) -> Tensor:
+    return F.pad(x, (1, 1, 1, 1), mode="replicate")
 
 
 def _path(picture, conv, blocks: int) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]
@@ -186,8 +211,7 @@ def _path(picture, conv, blocks: int) -> tuple[Tensor, Tensor]:  # type: ignore[
         y = F.relu(conv(x))
         x = x + conv(y)
     features = x
-    x = F.relu(conv(F.interpolate(x, scale_factor=2, mode="nearest")) + skip)
+    x = F.relu(conv(x, upsample=True) + skip)
     x = F.relu(conv(x))
-    x = F.relu(conv(x))
-    x = conv(F.pixel_shuffle(x, 2))
-    return torch.sigmoid(F.pixel_shuffle(x, 2)), features
+    x = F.relu(conv(x, upsample=True))
+    return torch.sigmoid(conv(x, upsample=True)), features
