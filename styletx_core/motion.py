@@ -259,7 +259,7 @@ def _same_surface(previous: Frame, current: Frame, back: np.ndarray) -> np.ndarr
         near = warp(cv2.erode(before, window), back, "nearest")
         far = warp(cv2.dilate(before, window), back, "nearest")
         same &= (now >= near * 0.95) & (now <= far * 1.05)
-    for name in ("index", "crypto"):
+    for name in ("crypto", "index"):  # indices are all 0 until somebody sets them, so Cryptomatte comes first
         before, now = getattr(previous, name), getattr(current, name)
         if before is not None and now is not None:
             at = grid(*back.shape[:2]) + back
@@ -269,7 +269,7 @@ def _same_surface(previous: Frame, current: Frame, back: np.ndarray) -> np.ndarr
                 ys = np.clip(corner[1](at[..., 1]), 0, now.shape[0] - 1).astype(np.int64)
                 found |= before.view(np.int32)[ys, xs] == now.view(np.int32)
             same &= found
-            break  # the index, where it is there, says what Cryptomatte would
+            break
     return same
 
 
