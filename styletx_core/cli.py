@@ -296,7 +296,10 @@ class _Bar(_Quiet):
             if event.temporal_error is not None:
                 alone = "" if event.alone_error is None else f" (frame by frame: {event.alone_error:.4f})"
                 print(f"temporal error {event.temporal_error:.4f}{alone}", file=sys.stderr)
-            print(Path(event.directory) / event.pattern)
+            name = event.pattern
+            if event.frames == 1:  # the file itself; '#' stands for its number
+                name = re.sub(r"#+(?=[^#]*$)", lambda run: f"{event.first:0{len(run[0])}d}", name)
+            print(Path(event.directory) / name)
             if event.movie:
                 print(event.movie)
         else:

@@ -78,7 +78,7 @@ def encode_movie(frame_paths: Sequence[str | Path], path: str | Path, fps: Fract
         raise InputError(f"There are no frames to make {path} of; stylize some first.")
     rate = _rate(fps)
     try:
-        sound = av.open(str(audio_from)) if audio_from is not None else nullcontext()
+        sound = av.open(f"file:{audio_from}") if audio_from is not None else nullcontext()
     except av.error.FFmpegError as error:
         raise InputError(f"{audio_from} cannot be opened for its sound; give a movie or no sound.") from error
     with sound as source, atomic_path(path) as aside:
@@ -93,7 +93,7 @@ def _encode(aside: Path, frame_paths: Sequence[str | Path], rate: Fraction,
             source: av.container.InputContainer | None, audio_start: float,
             transform: ViewTransform | None) -> None:
     options = {"movflags": "+faststart"} if aside.suffix.lower() != ".mkv" else {}
-    with av.open(str(aside), "w", options=options) as container:
+    with av.open(f"file:{aside}", "w", options=options) as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": QUALITY})
         voice: av.AudioStream | None = None
         sound: Iterator[av.AudioFrame] = iter(())

@@ -30,7 +30,8 @@ class MovieShot(Shot):
         self._decoder: Iterator[av.VideoFrame] | None = None
         self._next = 0  # index of the frame the decoder gives next
         try:
-            self._container = av.open(str(path))
+            # "file:" keeps FFmpeg from taking what stands before a colon in the name for a protocol.
+            self._container = av.open(f"file:{path}")
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{path} cannot be opened as a movie (it is damaged, cut short or of a kind "
                              "FFmpeg does not know); export it again.") from error
@@ -139,7 +140,7 @@ class MovieShot(Shot):
     def _seek(self, time: int | None) -> None:
         if time is None:
             self._container.close()
-            self._container = av.open(str(self.path))
+            self._container = av.open(f"file:{self.path}")
             self._stream = self._container.streams.video[0]
             self._stream.thread_type = "AUTO"
         else:

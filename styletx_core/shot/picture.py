@@ -79,7 +79,7 @@ def _decode(header: PictureHeader) -> np.ndarray:
 def _decode_tiff(header: PictureHeader) -> np.ndarray:
     # By FFmpeg, which hands out the values as stored: OpenCV premultiplies some kinds of alpha, not others.
     try:
-        with av.open(str(header.path), format="tiff_pipe") as container:
+        with av.open(f"file:{header.path}", format="tiff_pipe") as container:
             frame = next(container.decode(video=0))
     except (av.error.FFmpegError, StopIteration) as error:
         raise _truncated(header.path) from error

@@ -57,7 +57,7 @@ def write_exr(directory: Path, frames: int = FRAMES) -> Path:
 
 def write_movie(path: Path, frames: int = FRAMES) -> Path:
     """H.264 with a sine tone, 12 frames a second."""
-    with av.open(str(path), "w") as container:
+    with av.open(f"file:{path}", "w") as container:
         video = container.add_stream("libx264", rate=12, options={"crf": "12"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         audio = container.add_stream("aac", rate=48000, layout="mono")

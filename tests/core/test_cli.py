@@ -42,8 +42,23 @@ def test_stylize(
     assert main(stylize(material, getattr(material, kind), tmp_path)) == 0
     assert sorted(path.name for path in tmp_path.glob("*.*") if path.suffix != ".json") == [".styletx", *names]
     out, err = capsys.readouterr()
-    assert Path(out.splitlines()[0]).parent == tmp_path
+    path = Path(out.splitlines()[0])
+    assert path.parent == tmp_path
+    assert path.name == (names[0] if len(names) == 1 else names[0].replace("0001", "####"))
     assert f"{len(names)}/{len(names)}" in err
+
+
+def test_one_frame_of_a_shot(material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(stylize(material, material.frames, tmp_path, "--frames", "4")) == 0
+    assert Path(capsys.readouterr().out.strip()) == tmp_path / "shot_0004.png"
+    assert (tmp_path / "shot_0004.png").is_file()
+
+
+def test_a_colon_in_the_name_of_a_movie(material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # FFmpeg would take "film:" for a protocol
+    shutil.copy(material.movie, "film:1.mp4")
+    assert main(stylize(material, Path("film:1.mp4"), Path("out"), "--movie", "new:1.mp4")) == 0
+    assert Path("new:1.mp4").is_file() and Path("out/film:1_0006.png").is_file()
 
 
 def test_json_progress_is_the_job_s_events(
