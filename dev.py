@@ -3,7 +3,7 @@
 """StyleTX's two commands for a fresh clone; each does its own set-up. Python 3.11 and the network are all they need.
 
     python3.11 dev.py demo    render a small animation in Blender, paint it through the extension, show the result
-    python3.11 dev.py test    all checks: ruff, mypy, the engine's tests, the extension's tests in four Blenders
+    python3.11 dev.py test    all checks: ruff, mypy, the tests of engine, training and extension, in four Blenders
 
 Environments are made beside this file (.venv, .venv-bpy4.5.15, ...), or under $STYLETX_VENVS, and used again. Blender
 is the package `bpy`; nothing is installed outside these environments.
@@ -52,10 +52,10 @@ def environment(name: str, interpreter: str, requirements: list[str]) -> Path:
     """A virtual environment with these requirements, made unless it is there; returns its Python."""
     place = ENVIRONMENTS / name
     python, stamp = place / "bin" / "python", place / "styletx-requirements.txt"
-    wanted = json.dumps([interpreter, requirements, *(
-        (ROOT / file).read_text("utf-8") for file in ("pyproject.toml", "constraints.txt") if "-e" in requirements
-    )])
-    if python.exists() and stamp.exists() and stamp.read_text("utf-8") == wanted:
+    wanted = [interpreter, *requirements]
+    if "-e" in requirements:
+        wanted += [str(ROOT), *((ROOT / name).read_text("utf-8") for name in ("pyproject.toml", "constraints.txt"))]
+    if python.exists() and stamp.exists() and stamp.read_text("utf-8") == json.dumps(wanted):
         return python
     say(f"Setting up {place}: {' '.join(requirements)}")
     if place.exists():
@@ -65,7 +65,7 @@ def environment(name: str, interpreter: str, requirements: list[str]) -> Path:
         [python, "-m", "pip", "install", "--disable-pip-version-check", *requirements],
         f"pip could not install {' '.join(requirements)}; is the network there?",
     )
-    stamp.write_text(wanted, "utf-8")
+    stamp.write_text(json.dumps(wanted), "utf-8")
     return python
 
 
@@ -182,7 +182,7 @@ def test(args: argparse.Namespace) -> None:
         "ruff": lambda: passes([tools, "-m", "ruff", "check"], variables),
         "mypy": lambda: passes([tools, "-m", "mypy"], variables),
     }
-    for part in ("core", "addon"):
+    for part in ("core", "training", "addon"):
         report = reports / f"{part}.xml"
         command = [tools, "-m", "pytest", f"tests/{part}", "--durations=8", f"--junitxml={report}"]
         checks[f"tests/{part}"] = lambda command=command: passes(command, variables)  # type: ignore[misc]

@@ -130,17 +130,18 @@ def oil(base: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         colors = target[start[:, 1].astype(int), start[:, 0].astype(int)]
         colors = colors * rng.normal(1, 0.07, (len(start), 1)) + rng.normal(0, 0.028, (len(start), 3))
         taper = np.sin(np.linspace(0.35, np.pi - 0.25, steps)) ** 0.6
+        place = np.linspace(-1, 1, bristles)
         for path, side, color in zip(paths, across, colors, strict=True):
-            second = color * rng.normal(1, 0.12)
-            for place in np.linspace(-1, 1, bristles):
-                line = path + side * (place * radius * 0.95 * taper)[:, None]
-                first, last = int(rng.random() < 0.3 * abs(place)), steps - int(rng.random() < 0.4)
-                paint_color = (
-                    np.clip(mix(color, second, (place + 1) / 2) + rng.normal(0, 0.022, 3), 0, 1) * 255
-                )
-                level = 110 + 70 * abs(place) + rng.normal(0, 30)
-                ink = (*(float(v) for v in paint_color), float(np.clip(level, 0, 255)))
-                cv2.polylines(canvas, [_fixed(line[first:last])], False, ink, thickness, cv2.LINE_AA, shift=4)
+            lines = path + side * (place[:, None, None] * (radius * 0.95 * taper)[:, None])
+            lines = np.round(lines * 16).astype(np.int32)
+            first = (rng.random(bristles) < 0.3 * np.abs(place)).astype(int)
+            last = steps - (rng.random(bristles) < 0.4)
+            level = 110 + 70 * np.abs(place) + rng.normal(0, 30, bristles)
+            second = color * rng.normal(1, 0.12)  # the brush carries two colors
+            tints = color + (second - color) * (place[:, None] + 1) / 2 + rng.normal(0, 0.022, (bristles, 3))
+            inks = np.clip(np.concatenate([tints * 255, level[:, None]], 1), 0, 255).tolist()
+            for line, begin, end, ink in zip(lines, first, last, inks, strict=True):
+                cv2.polylines(canvas, [line[begin:end]], False, ink, thickness, cv2.LINE_AA, shift=4)
     color_layer = canvas[..., :3].astype(np.float32) / 255
     thick = _blur(canvas[..., 3].astype(np.float32) / 255, 1.1)
     weave = noise(height, width, rng, height / 6, 1) * 0.08
