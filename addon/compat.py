@@ -62,15 +62,14 @@ def without_compositor(scene: bpy.types.Scene) -> None:
 # Nodes
 
 
-def new_mix(tree: Any) -> tuple[Any, Any, Any, Any]:
-    """A node that mixes two colors, alpha of the first kept: its sockets (factor, first, second, result)."""
+def new_mix(tree: Any, blend: str = "MIX", clamp: bool = False) -> tuple[Any, Any, Any, Any]:
+    """A node that blends two colors, alpha of the first kept: its sockets (factor, first, second, result)."""
     if MODERN_COMPOSITOR:
         node = tree.nodes.new("ShaderNodeMix")
-        node.data_type = "RGBA"
-        node.blend_type = "MIX"
+        node.data_type, node.blend_type, node.clamp_result = "RGBA", blend, clamp
         return node.inputs[0], node.inputs[6], node.inputs[7], node.outputs[2]
     node = tree.nodes.new("CompositorNodeMixRGB")
-    node.blend_type = "MIX"
+    node.blend_type, node.use_clamp = blend, clamp
     return node.inputs[0], node.inputs[1], node.inputs[2], node.outputs[0]
 
 
@@ -94,6 +93,14 @@ def new_set_alpha(tree: Any, multiply: bool) -> Any:
     else:
         node.mode = "APPLY" if multiply else "REPLACE_ALPHA"
     return node
+
+
+def to_straight(node: Any) -> None:
+    """Set an Alpha Convert node to give straight color."""
+    if MODERN_COMPOSITOR:
+        node.inputs["Type"].default_value = "To Straight"
+    else:
+        node.mapping = "PREMUL_TO_STRAIGHT"
 
 
 # Scenes

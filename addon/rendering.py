@@ -28,12 +28,16 @@ class Stopped(Exception):
     """The user stopped the render itself (Esc)."""
 
 
-def check(scene: bpy.types.Scene) -> list[str]:
+def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
     """Look for settings that stylizing cannot work with.
 
     Returns notices on those that are switched off for our render; raises InputError for those that cannot be.
     """
     render, notices = scene.render, []
+    for frame in frames:
+        camera = camera_at(scene, frame)
+        if camera is None or camera.type != "CAMERA":
+            raise InputError(f"Scene '{scene.name}' has no camera at frame {frame}: choose one in its scene properties.")
     if render.use_multiview:
         raise InputError("Stereoscopy is on: StyleTX paints one eye only, so switch it off in the output properties.")
     if render.use_border and render.use_crop_to_border:

@@ -88,8 +88,8 @@ class Run:
         sequence = scene.styletx.source == "SEQUENCE"
         frames = [self.frame] if self.frame is not None else shots.frames_of(scene)
         if frames[0] < 0:
-            raise InputError(f"Frame {frames[0]} is below 0: move the animation so that it starts at 0 or later.")
-        self.notices += [] if sequence else rendering.check(scene)
+            raise InputError(f"Frame {frames[0]} is below 0: only frames from 0 on can be painted.")
+        self.notices += [] if sequence else rendering.check(scene, frames)
         self.notices += scene_job.check(scene)
         scene_job.style_picture(scene)
         layer = wiring.source_layer(scene)
@@ -134,7 +134,7 @@ class Run:
                 yield
                 clock = time.monotonic()
         shots.write(folders.camera, self.scene, found)
-        return folders.camera, {found[frame]["type"] for frame in frames}
+        return folders.camera, {found[frame]["type"] for frame in frames if frame in found}
 
     def _render(self, layer: str, frames: list[int], folders: scene_job.Folders) -> Steps:
         """Render the frames that are not there yet."""

@@ -30,13 +30,8 @@ def resolution(scene: bpy.types.Scene) -> tuple[int, int]:
 
 
 def frames_of(scene: bpy.types.Scene) -> list[int]:
-    """The frames a render of the animation makes. Raises InputError for a range that has none or a number below 0."""
-    frames = list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
-    if not frames:
-        raise InputError(f"The frame range {scene.frame_start} to {scene.frame_end} is empty: set the end after the start.")
-    if frames[0] < 0:
-        raise InputError(f"The frame range starts at {frames[0]}: move the animation so that it starts at 0 or later.")
-    return frames
+    """The frames a render of the animation makes."""
+    return list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
 
 
 def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
@@ -49,7 +44,7 @@ def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
 
 
 def poses(scene: bpy.types.Scene, frames: Iterable[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(frame, pose) one after the other. Nothing of the scene is touched, its current frame neither.
+    """(frame, pose) of the frames that have a camera, one after the other. Nothing of the scene is touched, its current frame neither.
 
     The cameras alone are linked into a scene of our own and evaluated there, with whatever they are parented or
     constrained to; that is quick where evaluating the whole scene is not.
@@ -66,7 +61,7 @@ def poses(scene: bpy.types.Scene, frames: Iterable[int]) -> Iterator[tuple[int, 
         for frame in wanted:
             camera = camera_at(scene, frame)
             if camera is None or camera.type != "CAMERA":
-                raise InputError(f"Scene '{scene.name}' has no camera at frame {frame}: choose one in its scene properties.")
+                continue
             stage.camera = camera
             stage.frame_set(frame)
             graph = stage.view_layers[0].depsgraph

@@ -23,6 +23,7 @@ TAG = "styletx"
 
 INVERSE_SPACES = {"Standard": "sRGB", "AgX": "AgX Base sRGB", "Filmic": "Filmic sRGB"}
 """For each view of the display 'sRGB': the color space whose values are that view's, to read a picture back through."""
+SCENE_LINEAR = "Linear Rec.709"
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def _fill(scene: bpy.types.Scene, group: Any, sequence: Sequence) -> None:
     image.frame_start, image.frame_offset = sequence.first, sequence.first - 1
     image.frame_duration = sequence.last - sequence.first + 1
     image.use_cyclic, image.use_auto_refresh = False, True
-    stylized = _to_scene_linear(scene, group, image, picture, sequence.linear)
+    stylized = _to_scene_linear(scene, group, entry.outputs["Original"], image, sequence.linear)
 
     alpha = nodes.new("CompositorNodeSeparateColor")
     links.new(entry.outputs["Original"], alpha.inputs[0])
@@ -220,39 +221,103 @@ def _fill(scene: bpy.types.Scene, group: Any, sequence: Sequence) -> None:
     links.new(entry.outputs["Original"], first)
     links.new(masked.outputs[0], second)
     links.new(mixed, leave.inputs["Image"])
-    for column, node in enumerate((entry, image, alpha, here, masked, mixed.node, leave)):
-        node.location = (column * 220 - 600, 200 if node is image else 0)
+    for number, node in enumerate(nodes):
+        node.location = (number % 8 * 220, -(number // 8) * 260)
 
 
-def _to_scene_linear(scene: bpy.types.Scene, group: Any, image: Any, picture: Any, linear: bool) -> Any:
-    """Nodes that bring the sequence to scene-linear; returns the socket of the result."""
+def _to_scene_linear(scene: bpy.types.Scene, group: Any, original: Any, image: Any, linear: bool) -> Any:
+    """Nodes that bring the sequence to scene-linear; returns the socket of the result.
+
+    That is premultiplied for linear files, and straight and opaque for display-referred ones.
+    """
+    picture = image.image
     if linear:
-        picture.colorspace_settings.name = "Linear Rec.709"
+        picture.colorspace_settings.name = SCENE_LINEAR
         picture.alpha_mode = "PREMUL"
         return image.outputs["Image"]
     view = scene.view_settings
     space = INVERSE_SPACES[view.view_transform]
     # straight color, alpha from the original: multiplied after the color is scene-linear, so soft edges stay right
     picture.alpha_mode = "NONE"
-    socket = image.outputs["Image"]
-    if view.gamma == 1.0:
-        picture.colorspace_settings.name = space
-    else:
-        # the display's gamma comes after the view transform, so it has to be undone before it
-        picture.colorspace_settings.name = "Non-Color"
-        gamma = compat.new_gamma(group)
-        gamma.inputs[1].default_value = view.gamma
-        group.links.new(socket, gamma.inputs[0])
-        convert = group.nodes.new("CompositorNodeConvertColorSpace")
-        convert.from_color_space, convert.to_color_space = space, "Linear Rec.709"
-        group.links.new(gamma.outputs[0], convert.inputs[0])
-        socket = convert.outputs[0]
-    if view.exposure != 0.0:
-        exposure = group.nodes.new("CompositorNodeExposure")
-        exposure.inputs["Exposure"].default_value = -view.exposure
-        group.links.new(socket, exposure.inputs["Image"])
-        socket = exposure.outputs["Image"]
-    return socket
+    picture.colorspace_settings.name = "Non-Color"
+    display = image.outputs["Image"]
+    if view.gamma != 1.0:
+        # the display's gamma comes after the view transform, so it is undone before it
+        display = _gamma(group, display, view.gamma)
+    exposed = _view_inverse(group, display, space)
+    painted = _exposure(group, exposed, -view.exposure)
+
+    # Where the paint is what the view shows of the original anyway (no paint, strength 0), the original itself is
+    # taken: no inverse of a view gives it back exactly, and none what is brighter than the display can show.
+    straight = group.nodes.new("CompositorNodePremulKey")
+    compat.to_straight(straight)
+    group.links.new(original, straight.inputs["Image"])
+    opaque = compat.new_set_alpha(group, multiply=False)
+    opaque.inputs["Alpha"].default_value = 1.0
+    group.links.new(straight.outputs["Image"], opaque.inputs["Image"])
+    shown = _convert(group, _exposure(group, opaque.outputs["Image"], view.exposure), SCENE_LINEAR, space)
+    parts = group.nodes.new("CompositorNodeSeparateColor")
+    group.links.new(_blend(group, "DIFFERENCE", display, shown), parts.inputs[0])
+    largest = parts.outputs[0]
+    for part in parts.outputs[1:3]:
+        either = compat.new_math(group, "MAXIMUM")
+        group.links.new(largest, either.inputs[0])
+        group.links.new(part, either.inputs[1])
+        largest = either.outputs[0]
+    same = compat.new_math(group, "MULTIPLY_ADD")
+    same.use_clamp = True
+    group.links.new(largest, same.inputs[0])
+    same.inputs[1].default_value, same.inputs[2].default_value = -50.0, 1.0
+    factor, first, second, mixed = compat.new_mix(group)
+    group.links.new(same.outputs[0], factor)
+    group.links.new(painted, first)
+    group.links.new(opaque.outputs["Image"], second)
+    return mixed
+
+
+def _view_inverse(group: Any, display: Any, space: str) -> Any:
+    """Scene-linear color that the view shows as `display`.
+
+    Blender's inverse of AgX is off by up to 0.1; correcting what goes in by what comes out, twice, makes colors that
+    AgX can show right to 0.0001 in the median.
+    """
+    corrected = display
+    for _ in range(2 if space == INVERSE_SPACES["AgX"] else 0):
+        comes_out = _convert(group, _convert(group, corrected, space, SCENE_LINEAR), SCENE_LINEAR, space)
+        lacking = _blend(group, "SUBTRACT", display, comes_out)
+        corrected = _blend(group, "ADD", corrected, lacking, clamp=True)
+    return _convert(group, corrected, space, SCENE_LINEAR)
+
+
+def _convert(group: Any, socket: Any, source: str, target: str) -> Any:
+    node = group.nodes.new("CompositorNodeConvertColorSpace")
+    node.from_color_space, node.to_color_space = source, target
+    group.links.new(socket, node.inputs[0])
+    return node.outputs[0]
+
+
+def _exposure(group: Any, socket: Any, stops: float) -> Any:
+    if stops == 0.0:
+        return socket
+    node = group.nodes.new("CompositorNodeExposure")
+    node.inputs["Exposure"].default_value = stops
+    group.links.new(socket, node.inputs["Image"])
+    return node.outputs["Image"]
+
+
+def _gamma(group: Any, socket: Any, power: float) -> Any:
+    node = compat.new_gamma(group)
+    node.inputs[1].default_value = power
+    group.links.new(socket, node.inputs[0])
+    return node.outputs[0]
+
+
+def _blend(group: Any, kind: str, one: Any, other: Any, clamp: bool = False) -> Any:
+    factor, first, second, result = compat.new_mix(group, kind, clamp)
+    factor.default_value = 1.0
+    group.links.new(one, first)
+    group.links.new(other, second)
+    return result
 
 
 def _insert(tree: Any, scene: bpy.types.Scene, layer: str, node: Any) -> None:

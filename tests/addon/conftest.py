@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -112,6 +113,4 @@ def blender(
     folder = tmp_path_factory.mktemp("install")
     made.installed = made.run("install", folder)  # type: ignore[attr-defined]
     yield made
-    import shutil
-
     shutil.rmtree(made.user, ignore_errors=True)  # a PyTorch each

@@ -210,8 +210,8 @@ def errors() -> dict[str, Any]:
     attempt("style broken", state, "style", str(text))
     attempt("no camera", made, "camera", None)
     attempt("stereo", render, "use_multiview", True)
-    attempt("range", made, "frame_end", -5)
-    attempt("negative", made, "frame_start", -3)
+    bpy.context.preferences.edit.use_negative_frames = True
+    attempt("negative", made, "frame_current", -3, bpy.ops.styletx.stylize_frame)
     attempt("no layer", made.view_layers[0], "use", False)
     attempt("small", render, "resolution_percentage", 10)
     render.use_border = True
