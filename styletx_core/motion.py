@@ -291,15 +291,11 @@ def _is_cut(previous: np.ndarray, current: np.ndarray, back: np.ndarray, visible
 
 def _flow(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Optical flow by DIS (Kroeger et al. 2016): HxWx2 offsets from pixels ``here`` to their places ``there``."""
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     gray = [cv2.cvtColor((np.clip(p, 0, 1) * 255 + 0.5).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (here, there)]
-    size = gray[0].shape
-    if min(size) < 64:  # too small for the flow's pyramid: enlarge, then scale back
-        factor = int(np.ceil(64 / min(size)))
+    height, width = gray[0].shape
+    factor = int(np.ceil(64 / min(height, width)))
+    if factor > 1:  # too small for the flow's pyramid: enlarge, then scale back
         gray = [cv2.resize(g, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR) for g in gray]
-        flow = _dis().calc(gray[0], gray[1], None)
-        return cv2.resize(flow, size[::-1], interpolation=cv2.INTER_AREA) / factor
-    return _dis().calc(gray[0], gray[1], None)
-
-
-def _dis() -> cv2.DISOpticalFlow:
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = np.asarray(dis.calc(gray[0], gray[1], None), np.float32)  # type: ignore[call-overload]
+    return cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / factor if factor > 1 else flow

@@ -60,12 +60,14 @@ class AdaINReCoNet(Method):
     @torch.inference_mode()
     def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
         self._thumbnails = self._own = None
-        if frames:
-            thumbnails = [_resize(frame, min(1.0, THUMBNAIL / max(frame.shape[:2]))) for frame in frames]
-            self._thumbnails = torch.cat([self._pad(self._tensor(picture)) for picture in thumbnails])
-            self._own = torch.stack([self._encode(frame) for frame in frames]).mean(0)
         self._paths = {}
-
+        if frames:
+            thumbnails, codes = [], []
+            for frame in frames:  # once only: a shot's frames may be read from disk as they are asked for
+                thumbnail = _resize(frame, min(1.0, THUMBNAIL / max(frame.shape[:2])))
+                thumbnails.append(self._pad(self._tensor(thumbnail)))
+                codes.append(self._encode(thumbnail))
+            self._thumbnails, self._own = torch.cat(thumbnails), torch.stack(codes).mean(0)
 
     @torch.inference_mode()
     def _stylize(self, frame: Picture, strength: float) -> Picture:

@@ -60,7 +60,7 @@ class StyledConv(nn.Module):
 
     def assemble(self, code: Tensor) -> Layer:
         """The layer for one style code of shape (CODE,)."""
-        weight = self.weight
+        weight: Tensor = self.weight
         if self.bases is not None and self.mix is not None:
             weight = weight + torch.tensordot(torch.tanh(self.mix(code)), self.bases, dims=1)
         if self.upsample:
