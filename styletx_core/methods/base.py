@@ -22,7 +22,7 @@ class Method(ABC):
     Pictures are HxWx3 float32 arrays of display-referred sRGB in 0..1, of any size from 16x16 up. A method is
     memoryless: the same frame gives the same result whatever came before.
 
-    device: "auto" (the first of CUDA or ROCm, MPS, CPU that is there), "cpu", "cuda", "cuda:1", "mps".
+    device: "auto" (the first of CUDA or ROCm, XPU, MPS, CPU that is there), "cpu", "cuda", "cuda:1", "xpu", "mps".
     precision: "auto" (half on CUDA, full elsewhere), "float32", "float16".
     """
 
@@ -97,14 +97,15 @@ def check_picture(picture: Picture, what: str) -> None:
 def find_device(name: str) -> torch.device:
     """The device of this name; raises InputError when this machine does not have it."""
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        found = {"cuda": torch.cuda.is_available(), "xpu": torch.xpu.is_available(),
+                 "mps": torch.backends.mps.is_available()}  # fmt: skip
+        return torch.device(next((kind for kind, is_there in found.items() if is_there), "cpu"))
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"There is no device called '{name}'; give auto, cpu, cuda, cuda:1 or mps.") from None
-    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+        raise InputError(f"There is no device called '{name}'; give auto, cpu, cuda, cuda:1, xpu or mps.") from None
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()),
+             "xpu": torch.xpu.device_count()}  # fmt: skip
     if (device.index or 0) >= there.get(device.type, 0):
         raise InputError(f"This machine's PyTorch {torch.__version__} has no device '{name}'; use auto or cpu.")
     return device
