@@ -68,7 +68,7 @@ class MotionSource:
         same = known & _agree(back, return_trip)
         if self.kind == "vectors":
             same &= _same_surface(previous, current, back)
-        visible = _without_doubt(same).astype(np.float32)
+        visible = same.astype(np.float32)
         if _is_cut(previous_display, current_display, back, visible):
             return None
         return Motion(back, visible, seen)
@@ -271,16 +271,6 @@ def _same_surface(previous: Frame, current: Frame, back: np.ndarray) -> np.ndarr
             same &= found
             break
     return same
-
-
-def _without_doubt(same: np.ndarray) -> np.ndarray:
-    """What is surely visible: a pixel less around what is hidden, for edges are blends of both sides.
-
-    Single pixels and lines of hidden ones are left out of that: along a silhouette the ids, which are not
-    antialiased, flip from frame to frame, and what a line uncovers in truth the change of the input tells.
-    """
-    hidden = cv2.morphologyEx((~same).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    return (cv2.dilate(hidden, np.ones((3, 3), np.uint8)) == 0) & same
 
 
 def _is_cut(previous: np.ndarray, current: np.ndarray, back: np.ndarray, visible: np.ndarray) -> bool:

@@ -16,8 +16,11 @@ from .motion import Motion
 from .warp import warp
 
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
-_CHANGE = 0.06  # change beyond it at which half of the paint is new
-_LEAN = 0.15  # a frame's pull of the low frequencies toward the frame alone
+_CHANGE = 0.12  # change beyond it at which half of the paint is new
+_LEAN = 0.15  # a frame's pull of the low frequencies toward the frame alone, at least
+_STALE = 0.15  # difference of the low frequencies to the frame alone that is made up for at once
+_AROUND = 5  # pixels on a side of the window of the frame alone within whose colors the paint has to stay ...
+_MARGIN = 0.04  # ... give or take this
 _REGAIN = 0.5  # how much of the lost (or won) energy of fine detail is made up for in a frame
 
 
@@ -58,16 +61,21 @@ class Temporal:
         offset = motion.offset + _dither(self._steps)
         paint = warp(self._history["output"].astype(np.float32), offset, "lanczos")
         laid = warp(self._history["laid"].astype(np.float32), offset, "lanczos")
-        change = _change(picture - laid)
-        keep = motion.visible * np.exp2(-np.square(change)) * self.stability
-        keep = cv2.GaussianBlur(keep, (0, 0), 0.8)[..., None] * (motion.visible > 0)[..., None]
+        change = _change(picture, laid, motion.visible)
+        keep = (motion.visible * np.exp2(-np.square(change)) * self.stability)[..., None]
         sigma = picture.shape[0] / 60
-        paint = paint + _LEAN * cv2.GaussianBlur(keep * (stylized - paint), (0, 0), sigma)
+        # what a passing object threw on its background (a glow, a darker outline) is not left behind: the more the
+        # paint differs broadly from the frame alone, the more of that is made up for at once
+        broad = cv2.GaussianBlur(keep * (stylized - paint), (0, 0), sigma / 2)
+        paint = paint + np.clip(np.abs(broad).max(2, keepdims=True) / _STALE, _LEAN, 1) * broad
         fine = paint - cv2.GaussianBlur(paint, (0, 0), 0.7)
         fine_alone = stylized - cv2.GaussianBlur(stylized, (0, 0), 0.7)
         energy, wanted = (cv2.GaussianBlur(np.square(f).sum(2), (0, 0), sigma) for f in (fine, fine_alone))
         gain = np.clip((wanted + 1e-5) / (energy + 1e-5), 0.25, 4) ** (_REGAIN / 2)
         paint = paint + (gain[..., None] - 1) * fine
+        # the thin ring that each outline would leave on a flat background, as temporal antialiasing ends it
+        window = np.ones((_AROUND, _AROUND), np.uint8)
+        paint = np.clip(paint, cv2.erode(stylized, window) - _MARGIN, cv2.dilate(stylized, window) + _MARGIN)
         out = np.clip(stylized + keep * (paint - stylized), 0, 1)
         return out, picture + keep * (laid - picture)
 
@@ -81,15 +89,19 @@ class Temporal:
         self._steps = int(self._history.pop("steps"))
 
 
-def _change(difference: np.ndarray) -> np.ndarray:
-    """HxW: how much the input has changed, 1 where half of the paint is to be new.
+def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """HxW: how much the input differs from what the paint was laid for, 1 where half of the paint is to be new.
 
-    Blurred with its sign, so that noise and the half-pixel of a texture cancel and light does not; and once more
-    nearly unblurred with a coarser measure, so that an outline left behind, one pixel wide, is seen too.
+    Blurred with its sign, so that noise and the half-pixel of a texture cancel and light does not. And unblurred
+    with a coarser measure, so that an outline left behind, one pixel wide, is seen too: by how far it lies outside
+    the colors around (as temporal antialiasing clamps its history), which a half-pixel does not.
     """
-    wide = np.abs(cv2.GaussianBlur(difference, (0, 0), 2)).max(2)
-    narrow = np.abs(cv2.GaussianBlur(difference, (0, 0), 0.7)).max(2)
-    return np.maximum(np.maximum(wide - _RESIDUAL, 0) / _CHANGE, np.maximum(narrow - 8 * _RESIDUAL, 0) / (4 * _CHANGE))
+    weight = cv2.GaussianBlur(visible, (0, 0), 2)
+    wide = cv2.GaussianBlur((picture - laid) * visible[..., None], (0, 0), 2) / np.maximum(weight, 1e-3)[..., None]
+    window = np.ones((3, 3), np.uint8)
+    outside = np.maximum(laid - cv2.dilate(picture, window), cv2.erode(picture, window) - laid)
+    narrow = cv2.GaussianBlur(outside, (0, 0), 0.7).max(2)
+    return np.maximum((np.abs(wide).max(2) - _RESIDUAL) / _CHANGE, narrow / _CHANGE).clip(min=0)
 
 
 def _dither(step: int) -> np.ndarray:

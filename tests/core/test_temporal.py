@@ -61,7 +61,8 @@ def test_sixty_half_pixel_steps_neither_blur_nor_ring() -> None:
 
 
 def test_what_was_hidden_shows_the_frame_alone() -> None:
-    stage, first, second = Temporal(), texture(5), texture(6)
+    stage, first = Temporal(), texture(5)
+    second = np.clip(first + 0.3 * (texture(6) - 0.5), 0, 1).astype(np.float32)
     stage.step(first, first, None)
     hidden = shift(0, 0)
     visible = hidden.visible.copy()
