@@ -10,11 +10,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
 import styletx_core
 from training import losses
 from training.data import list_pictures
+from training.measure_stills import ssim
 from training.motion import make_pair
 from training.painters import paint
 
@@ -98,3 +100,10 @@ def test_the_temporal_losses_allow_light_and_forbid_movement() -> None:
     assert losses.output_temporal(torch.rand_like(picture), picture, picture, picture, seen * 0) == 0
     features = torch.rand(1, 4, 8, 8)
     assert losses.feature_temporal(features, features, torch.ones(1, 1, 8, 8)) == 0
+
+
+def test_ssim_knows_equals_noise_and_opposites() -> None:
+    rng = np.random.default_rng(0)
+    a = cv2.GaussianBlur(rng.random((64, 64)).astype(np.float32), (0, 0), 2)
+    assert ssim(a, a) == pytest.approx(1)
+    assert ssim(a, 2 * a.mean() - a) < 0 < ssim(a, a + rng.normal(0, 0.02, a.shape).astype(np.float32)) < 1
