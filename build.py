@@ -124,8 +124,8 @@ def find_builder() -> Path:
     inside = "*/scripts/addons*/bl_pkg/cli/blender_ext.py"
     places = [Path(path) / "bpy" for path in sys.path if path]
     for folder in (ROOT.parent / "venvs", ROOT):
-        places += sorted(folder.glob("*/lib/python3*/site-packages/bpy")) + sorted(folder.glob("*/Lib/site-packages/bpy"))
-        places += sorted(folder.glob(".*/lib/python3*/site-packages/bpy"))
+        for inside_of in ("*/lib/python3*", "*/Lib", ".*/lib/python3*", ".*/Lib"):
+            places += sorted(folder.glob(f"{inside_of}/site-packages/bpy"))
     blender = shutil.which("blender")
     if blender:
         places += [Path(blender).resolve().parent, Path("/usr/share/blender")]
@@ -133,7 +133,7 @@ def find_builder() -> Path:
         found = sorted(place.glob(inside)) or sorted(place.glob(inside[2:]))
         if found:
             return found[-1]
-    raise BuildError("Blender's blender_ext.py was not found: name it with --blender-ext, or pip install bpy somewhere.")
+    raise BuildError("Blender's blender_ext.py was not found: name it with --blender-ext, or pip install bpy.")
 
 
 def build_core(wheels: Path, scratch: Path) -> None:
@@ -205,8 +205,8 @@ def write_manifest(package: Path, python: str, system: str) -> None:
 def report(path: Path) -> None:
     """List the zip's wheels and its size."""
     with zipfile.ZipFile(path) as file:
-        wheels = sorted((info for info in file.infolist() if info.filename.endswith(".whl")), key=lambda i: -i.file_size)
-        for info in wheels:
+        wheels = [info for info in file.infolist() if info.filename.endswith(".whl")]
+        for info in sorted(wheels, key=lambda info: -info.file_size):
             print(f"{info.file_size / 1e6:8.1f} MB  {Path(info.filename).name}")
     print(f"{path.stat().st_size / 1e6:8.1f} MB  {path.name}")
 

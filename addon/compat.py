@@ -36,7 +36,7 @@ def new_compositor_tree(scene: bpy.types.Scene) -> Any:
         scene.compositing_node_group = tree
         output = tree.nodes.new("NodeGroupOutput")
     else:
-        scene.use_nodes = True  # makes the tree with these two nodes where Blender has an interface, without in the module
+        scene.use_nodes = True  # where Blender has an interface the new tree is not empty
         tree = scene.node_tree
         tree.nodes.clear()
         output = tree.nodes.new("CompositorNodeComposite")

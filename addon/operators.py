@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import bpy
-import styletx_core
 from bpy.props import EnumProperty
+
+import styletx_core
 
 from . import run, wiring
 
@@ -123,7 +124,7 @@ class _Paint(_Steps):
 class STYLETX_OT_stylize_render(_Paint, bpy.types.Operator):
     bl_idname = "styletx.stylize_render"
     bl_label = "Stylize Render"
-    bl_description = "Render the frame range, paint it in the style of the picture, and show the result in the compositor"
+    bl_description = "Render the frame range, paint it in the picture's style, and show the result in the compositor"
     bl_options = {"REGISTER", "UNDO"}
 
 

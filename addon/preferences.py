@@ -9,6 +9,7 @@ from typing import Any
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
+
 from styletx_core.errors import InputError
 
 PACKAGES = {

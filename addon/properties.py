@@ -16,6 +16,7 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
+
 from styletx_core import methods
 
 from .shots import resolution, view_settings
@@ -52,7 +53,7 @@ class StyleTXSettings(bpy.types.PropertyGroup):
         name="Source",
         items=[
             ("RENDER", "Render", "Render the frame range with the passes that are needed"),
-            ("SEQUENCE", "Rendered Sequence", "Take frames that are rendered already, multilayer OpenEXR for the passes"),
+            ("SEQUENCE", "Rendered Sequence", "Take frames that are rendered already, best as multilayer OpenEXR"),
         ],
     )
     sequence: StringProperty(  # type: ignore[valid-type]
@@ -94,9 +95,8 @@ class StyleTXSettings(bpy.types.PropertyGroup):
 def result_key(scene: bpy.types.Scene) -> str:
     """A hash of what painted frames depend on that is quick to look up: settings, size, view, state of the render."""
     state = scene.styletx
-    values: dict[str, Any] = {
-        name: getattr(state, name) for name in ("style", "method", "strength", "stability", "motion", "source", "format")
-    }
+    names = ("style", "method", "strength", "stability", "motion", "source", "format")
+    values: dict[str, Any] = {name: getattr(state, name) for name in names}
     if state.source == "SEQUENCE":
         values["sequence"] = state.sequence
     else:

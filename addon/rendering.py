@@ -14,6 +14,7 @@ from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
+
 from styletx_core.errors import InputError, WorkError
 from styletx_core.files import atomic_path
 
@@ -37,7 +38,7 @@ def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
     for frame in frames:
         camera = camera_at(scene, frame)
         if camera is None or camera.type != "CAMERA":
-            raise InputError(f"Scene '{scene.name}' has no camera at frame {frame}: choose one in its scene properties.")
+            raise InputError(f"Scene '{scene.name}' has no camera at frame {frame}: choose one in its properties.")
     if render.use_multiview:
         raise InputError("Stereoscopy is on: StyleTX paints one eye only, so switch it off in the output properties.")
     if render.use_border and render.use_crop_to_border:
@@ -47,7 +48,7 @@ def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
     if min(resolution(scene)) < 16:
         raise InputError(f"The render is {'x'.join(map(str, resolution(scene)))} pixels: StyleTX needs 16x16 or more.")
     if render.use_motion_blur:
-        notices.append("Motion blur is off in the frames that are painted: motion can only be followed in sharp frames.")
+        notices.append("Motion blur is off in the painted frames: motion can only be followed in sharp ones.")
     if render.use_border:
         notices.append("The render region is ignored: whole frames are painted.")
     return notices

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+
 from styletx_core import events
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
@@ -39,7 +40,7 @@ class Run:
     """The state of one run, for the panel to show."""
 
     def __init__(self, scene: bpy.types.Scene, frame: int | None, windowed: bool) -> None:
-        """frame: paint this frame alone; None paints the frame range. windowed: Blender has an interface to keep alive."""
+        """frame: paint this one alone; None paints the frame range. windowed: there is an interface to keep alive."""
         self._name = scene.name
         self.frame = frame
         self.windowed = windowed
@@ -268,10 +269,9 @@ def test_steps() -> Steps:
         pong = yield from ping()
         sentence = missing_sentence(pong)
         test_failed = bool(sentence)
-        memory = f", {pong['memory_gb']:.0f} GB of memory" if pong.get("memory_gb") else ""
-        tested = sentence or (
-            f"Ready: Python {pong['python']}, PyTorch {pong['torch']} on {pong['device']} ({pong['device_name']}{memory})"
-        )
+        device = f"{pong['device']} ({pong['device_name']}"
+        device += f", {pong['memory_gb']:.0f} GB of memory)" if pong.get("memory_gb") else ")"
+        tested = sentence or f"Ready: Python {pong['python']}, PyTorch {pong['torch']} on {device}"
     except StyleTXError as error:
         tested, test_failed = str(error), True
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+
 from styletx_core import Job
 from styletx_core.errors import InputError
 
@@ -68,7 +69,7 @@ def style_picture(scene: bpy.types.Scene) -> str:
     try:
         imbuf.load(path).free()
     except Exception:
-        raise InputError(f"The style '{path}' is no picture that can be read: choose a PNG, JPEG, TIFF or EXR.") from None
+        raise InputError(f"The style '{path}' cannot be read as a picture: choose a PNG, JPEG, TIFF or EXR.") from None
     return path
 
 
@@ -103,7 +104,7 @@ def check(scene: bpy.types.Scene) -> list[str]:
         wiring.check_display_output(scene)
     for name, used in (("curves", view.use_curve_mapping), ("white balance", compat.has_white_balance(view))):
         if used:
-            notices.append(f"The {name} of the view are left out while painting; they act on the result as on the render.")
+            notices.append(f"The {name} of the view: left out while painting, acts on the result as on the render.")
     return notices
 
 

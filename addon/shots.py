@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+
 from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
 
@@ -44,7 +45,7 @@ def camera_at(scene: bpy.types.Scene, frame: int) -> bpy.types.Object | None:
 
 
 def poses(scene: bpy.types.Scene, frames: Iterable[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(frame, pose) of the frames that have a camera, one after the other. Nothing of the scene is touched, its current frame neither.
+    """(frame, pose) of the frames that have a camera, one after the other. Nothing of the scene is touched.
 
     The cameras alone are linked into a scene of our own and evaluated there, with whatever they are parented or
     constrained to; that is quick where evaluating the whole scene is not.

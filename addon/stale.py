@@ -26,8 +26,9 @@ _SILENT = (bpy.types.Scene, bpy.types.Collection, bpy.types.WindowManager, bpy.t
 """IDs whose updates say nothing about the picture, or come with every selection and every scene that is added or
 removed. What matters in scenes and collections is in the fingerprint."""
 
-_VIEW_ONLY = ("show_", "select", "hide_viewport", "hide_select", "is_", "ui_", "tag", "lock_", "active", "use_fake_user",
-              "matrix_", "texspace", "auto_texspace", "bl_", "name_full", "debug_", "preview_", "location_absolute", "width_hidden", "dimensions")
+_VIEW_ONLY = ("show_", "select", "hide_viewport", "hide_select", "is_", "ui_", "tag", "lock_", "active",
+              "use_fake_user", "matrix_", "texspace", "auto_texspace", "bl_", "name_full", "debug_", "preview_",
+              "location_absolute", "width_hidden", "dimensions")
 """Beginnings of properties that change no render."""
 
 _OUTPUT_ONLY = {"filepath", "use_overwrite", "use_placeholder", "use_lock_interface", "threads", "threads_mode",
@@ -123,7 +124,8 @@ def _data(data: Any) -> Iterator[Any]:
     if keys is not None:
         moving = _animated_paths(keys)
         for block in keys.key_blocks:
-            yield block.name, _values(block, moving, f'key_blocks["{block.name}"].', set()), _digest(block.data, "co", 3)
+            yield block.name, _values(block, moving, f'key_blocks["{block.name}"].', set())
+            yield _digest(block.data, "co", 3)
         yield from _animation(keys)
     tree = data if isinstance(data, bpy.types.NodeTree) else getattr(data, "node_tree", None)
     if tree is not None:
@@ -140,9 +142,9 @@ def _nodes(tree: Any) -> Iterator[Any]:
         image = getattr(node, "image", None)
         yield image and (image.name_full, image.filepath)
         for number, socket in enumerate(node.inputs):
-            if not socket.is_linked and hasattr(socket, "default_value"):
-                if f"{path}inputs[{number}].default_value" not in moving:
-                    yield number, _plain(socket.default_value)
+            animated = f"{path}inputs[{number}].default_value" in moving
+            if not animated and not socket.is_linked and hasattr(socket, "default_value"):
+                yield number, _plain(socket.default_value)
         ramp = getattr(node, "color_ramp", None)
         if ramp is not None:
             yield [(e.position, tuple(e.color)) for e in ramp.elements]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
+
 from styletx_core.errors import InputError
 
 from . import compat
@@ -54,7 +55,8 @@ def check_display_output(scene: bpy.types.Scene) -> None:
         wrong = "the white balance of the view"
     if wrong:
         raise InputError(
-            f"PNG results cannot be shown right under {wrong} of this scene: choose EXR as the format, or reset that setting."
+            f"PNG results cannot be shown right under {wrong} of this scene: choose EXR as the format, "
+            "or reset that setting."
         )
 
 
@@ -84,7 +86,7 @@ def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
     elif not compat.nodes_in_use(scene):
         compat.use_nodes(scene)
         if any(not _is_plain(node) for node in tree.nodes):
-            notices.append("Use Nodes of the compositor was off and is on now: the other nodes of the tree act as well.")
+            notices.append("Use Nodes of the compositor was off and is on now: the tree's other nodes act as well.")
     if tree.library is not None or (tree.id_data.library is not None):
         raise InputError("The compositor's nodes are linked from another file: make them local to see the result.")
     node = _group_node(tree)
@@ -212,14 +214,15 @@ def _fill(scene: bpy.types.Scene, group: Any, sequence: Sequence) -> None:
     links.new(entry.outputs["Factor"], here.inputs[0])
     driver = here.inputs[1].driver_add("default_value").driver
     driver.type = "SCRIPTED"
-    driver.expression = f"frame >= {sequence.first} and frame <= {sequence.last}"
-    if sequence.step != 1:
-        driver.expression += f" and floor((frame - {sequence.first}) / {sequence.step}) * {sequence.step} == frame - {sequence.first}"
+    first, last, step = sequence.first, sequence.last, sequence.step
+    driver.expression = f"frame >= {first} and frame <= {last}"
+    if step != 1:
+        driver.expression += f" and floor((frame - {first}) / {step}) * {step} == frame - {first}"
 
-    factor, first, second, mixed = compat.new_mix(group)
+    factor, below, above, mixed = compat.new_mix(group)
     links.new(here.outputs[0], factor)
-    links.new(entry.outputs["Original"], first)
-    links.new(masked.outputs[0], second)
+    links.new(entry.outputs["Original"], below)
+    links.new(masked.outputs[0], above)
     links.new(mixed, leave.inputs["Image"])
     for number, node in enumerate(nodes):
         node.location = (number % 8 * 220, -(number // 8) * 260)

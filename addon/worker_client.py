@@ -8,6 +8,7 @@ module waits: whoever owns a worker asks for its messages from time to time.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import queue
@@ -22,9 +23,10 @@ from typing import IO, Any
 import styletx_core
 from styletx_core.errors import WorkError
 
-# Runs in the worker's Python. The engine is imported from the extension's packages first, so that its version is always
-# that of the add-on, and by its own path alone: it is pure Python and good for every Python. The other packages there,
-# compiled for Blender's Python, come after those of the worker's own environment, or not at all where the Pythons differ.
+# Runs in the worker's Python. The engine is imported from the extension's packages first, so that its version is
+# always that of the add-on, and by its own path alone: it is pure Python and good for every Python. The other packages
+# there, compiled for Blender's Python, come after those of the worker's own environment, or not at all where the
+# Pythons differ.
 # Bytecode is kept beside them as Blender itself does for extensions: without it PyTorch takes half a minute to import.
 BOOT = """
 import runpy, sys
@@ -106,23 +108,18 @@ class Worker:
         last = f" ({lines[-1]})" if lines else ""
         code = self._process.poll()
         if code in (-9, 137):
-            return "The worker was killed, most likely for using too much memory: close other programs or render smaller."
+            return "The worker was killed, most likely for its use of memory: close other programs or render smaller."
         return f"The worker ended with code {code}{last}: press Test in the preferences of the StyleTX extension."
 
     def close(self) -> None:
         """End it at once. Frames on disk are whole whatever it was doing."""
         if self._process.poll() is None:
             self._process.kill()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            pass
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            try:
-                if stream is not None and stream is self._process.stdin:
-                    stream.close()
-            except OSError:
-                pass
+        with contextlib.suppress(OSError):  # what it had not read when it died
+            if self._process.stdin is not None:
+                self._process.stdin.close()
 
     def _read(self, stream: IO[str]) -> None:
         for line in stream:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import Blender
+from blenders import Blender
 
 from styletx_core.shot import open_shot
-
 
 
 def pixels(path: str) -> np.ndarray:
@@ -122,7 +121,8 @@ def test_cancel_and_a_killed_worker_leave_whole_frames(blender: Blender, tmp_pat
 def test_errors_are_sentences_and_change_nothing(blender: Blender, tmp_path: Path) -> None:
     seen = blender.run("errors", tmp_path)
     words = {
-        "no style": "style", "style gone": "/nowhere/style.png", "style broken": "not a picture.png", "no camera": "camera",
+        "no style": "style", "style gone": "/nowhere/style.png", "style broken": "not a picture.png",
+        "no camera": "camera",
         "stereo": "Stereoscopy", "negative": "-3", "no layer": "view layer", "small": "9x6",
         "crop": "Crop", "look": "choose EXR", "view": "choose EXR", "curves": "choose EXR", "no sequence": "frames",
         "sequence gone": "/nowhere/frames", "output": "/proc/styletx", "no python": "preferences",

@@ -115,7 +115,7 @@ def dump(made: bpy.types.Scene) -> dict[str, Any]:
     for thing in made.objects:
         for name in ("location", "rotation_euler", "scale"):
             found[f"object[{thing.name}].{name}"] = list(getattr(thing, name))
-    for name in dir(bpy.data):
+    for name in sorted({*dir(bpy.data)} - {"all_ids"}):  # 5.2 lists all data-blocks once more
         blocks = getattr(bpy.data, name)
         if isinstance(blocks, bpy.types.bpy_prop_collection):
             found[f"data.{name}"] = sorted(block.name for block in blocks)

@@ -20,7 +20,7 @@ from typing import Any
 import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import (  # noqa: E402
+from common import (
     MODULE,
     OUTPUT,
     WORKER,
@@ -46,9 +46,8 @@ def install() -> dict[str, Any]:
     )
     code = "import json, sys, numpy; print(json.dumps([numpy.__version__, numpy.__file__]))"
     packages = [path for path in sys.path if ".local" in path]
-    after = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ":".join(packages)}
-    )
+    environment = {**os.environ, "PYTHONPATH": ":".join(packages)}
+    after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     enable()
     tested = error_of(bpy.ops.styletx.test_worker)
     return {
@@ -72,8 +71,8 @@ def main() -> dict[str, Any]:
     links = sorted(f"{k.from_node.name} -> {k.to_node.name}" for k in mine.links)
     state = made.styletx
     shutil.copytree(OUTPUT / "Scene" / "painted", OUTPUT / "full")
-    result = {"change": change, "links": links, "path": str(OUTPUT / "full" / "frame_####.exr"), "error": state.result_error,
-              "alone": state.result_alone_error, "base": str(OUTPUT / "Scene")}
+    result = {"change": change, "links": links, "path": str(OUTPUT / "full" / "frame_####.exr"),
+              "error": state.result_error, "alone": state.result_alone_error, "base": str(OUTPUT / "Scene")}
     exposure = next(node for node in mine.nodes if node.bl_idname == "CompositorNodeExposure")
     exposure.inputs["Exposure"].default_value = 0.0
     result["composited"] = [picture(made, "composited", frame, "exr", True) for frame in (1, 2, 3, 4)]
@@ -101,7 +100,7 @@ def main() -> dict[str, Any]:
     result["frame_composited"] = [picture(made, "frame", frame, "exr", True) for frame in (1, 2)]
     bpy.ops.styletx.remove()
     result["removed"] = sorted(f"{k.from_node.name} -> {k.to_node.name}" for k in mine.links)
-    result["removed_data"] = [g.name for g in bpy.data.node_groups] + [i.name for i in bpy.data.images if i.get("styletx")]
+    result["removed_data"] = [data.name for data in (*bpy.data.node_groups, *bpy.data.images)]
     return result
 
 
