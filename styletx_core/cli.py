@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from styletx_core import __version__
 from styletx_core.errors import InputError, StyleTXError
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0, 1 for a failure while working, 2 for bad input."""
     # Two programs whose OpenMP threads wait in busy loops slow each other down many times; sleeping costs little.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path may have letters that a pipe's encoding lacks (on Windows mostly); that is no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
         return int(options.command(options))
@@ -99,9 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     stylize.add_argument("--movie", metavar="FILE", help="also encode the results as an mp4, mov or mkv")
     stylize.add_argument("--view", help="view of scene-linear frames (default: that of shot.json, else Standard)")
     stylize.add_argument("--display", help="the view's display (default: sRGB)")
-    stylize.add_argument("--look", help="the view's look (default: None)")
-    stylize.add_argument("--exposure", type=float, help="the view's exposure (default: 0)")
-    stylize.add_argument("--gamma", type=float, help="the view's gamma (default: 1)")
+    stylize.add_argument("--look", help="the view's look (default: shot.json's, else None)")
+    stylize.add_argument("--exposure", type=float, help="the view's exposure (default: shot.json's, else 0)")
+    stylize.add_argument("--gamma", type=float, help="the view's gamma (default: shot.json's, else 1)")
     stylize.add_argument("--ocio", metavar="FILE", help="OpenColorIO config (default: $OCIO, else plain sRGB)")
     stylize.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     stylize.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: auto)")
@@ -149,7 +153,7 @@ def _frames(text: str) -> tuple[int, int]:
 def _style(text: str) -> dict[str, Any]:
     """PICTURE[:WEIGHT], where the picture's own path may have a colon in it."""
     path, colon, weight = text.rpartition(":")
-    if colon and not Path(text).exists():
+    if colon and not os.path.exists(text):
         try:
             return {"path": path, "weight": float(weight)}
         except ValueError:
@@ -185,18 +189,21 @@ def _stylize(options: argparse.Namespace) -> int:
 
 
 def _view(options: argparse.Namespace) -> ViewSettings:
-    """The view that was asked for; without, the one the frames were rendered for, if a config knows it."""
+    """The view that was asked for; without, the one the frames were rendered for, if a config knows it.
+
+    Look, exposure and gamma change that one; another view or display starts afresh.
+    """
     names = ("display", "view", "look", "exposure", "gamma")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    if not given and (options.ocio or os.environ.get("OCIO")):
+    if not {"display", "view"} & given.keys() and (options.ocio or os.environ.get("OCIO")):
         from styletx_core.shot import CameraTrack
 
         source = Path(options.input)
-        beside = (source if source.is_dir() else source.parent) / "shot.json"
-        camera = options.camera or (beside if beside.is_file() else None)
+        beside = (source if os.path.isdir(source) else source.parent) / "shot.json"
+        camera = options.camera or (beside if os.path.isfile(beside) else None)
         view = CameraTrack.load(camera).view if camera else None
         if view is not None:
-            return replace(view, ocio=options.ocio)
+            return replace(view, **given, ocio=options.ocio)
     return ViewSettings(**given, ocio=options.ocio)
 
 
@@ -238,10 +245,11 @@ def _run(job: Job, progress: str) -> int:
     # Imported here: torch takes seconds, and --help should not wait for it.
     from styletx_core import engine
 
-    shown = {"bar": _Bar, "json": _Lines, "none": _Quiet}[progress]()
+    # OpenEXR prints warnings to stdout, which is for the results alone; what else is printed goes to stderr.
+    shown = {"bar": _Bar, "json": _Lines, "none": _Quiet}[progress](sys.stdout)
     finished = False
     try:
-        with closing(engine.run(job)) as events:
+        with redirect_stdout(sys.stderr), closing(engine.run(job)) as events:
             for event in events:
                 shown.show(event)
                 finished = isinstance(event, Finished)
@@ -257,6 +265,9 @@ def _run(job: Job, progress: str) -> int:
 class _Quiet:
     """Shows notices only, which may say that the result is not what was meant."""
 
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+
     def show(self, event: Event) -> None:
         if isinstance(event, Notice):
             print(event.text, file=sys.stderr)
@@ -269,7 +280,7 @@ class _Lines(_Quiet):
     """Every event as one line of JSON on stdout."""
 
     def show(self, event: Event) -> None:
-        print(json.dumps(event.to_dict()), flush=True)
+        print(json.dumps(event.to_dict()), file=self.out, flush=True)
 
 
 class _Bar(_Quiet):
@@ -277,7 +288,8 @@ class _Bar(_Quiet):
 
     every = 5.0  # seconds between lines
 
-    def __init__(self) -> None:
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(out)
         self.terminal = sys.stderr.isatty()
         self.open = False
         self.shown = 0.0
@@ -299,9 +311,9 @@ class _Bar(_Quiet):
             name = event.pattern
             if event.frames == 1:  # the file itself; '#' stands for its number
                 name = re.sub(r"#+(?=[^#]*$)", lambda run: f"{event.first:0{len(run[0])}d}", name)
-            print(Path(event.directory) / name)
+            print(Path(event.directory) / name, file=self.out)
             if event.movie:
-                print(event.movie)
+                print(event.movie, file=self.out)
         else:
             super().show(event)
 

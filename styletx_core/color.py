@@ -33,15 +33,16 @@ EMPTY = 1 / 255  # alpha up to which it counts for nothing
 class ViewTransform:
     """The scene's view transform both ways. `notices` says what the user should know about it.
 
+    environment: whether $OCIO counts where the settings name no config.
     Raises InputError where the config, or the display, view or look in it, does not exist.
     """
 
-    def __init__(self, settings: ViewSettings) -> None:
+    def __init__(self, settings: ViewSettings, environment: bool = True) -> None:
         self.settings = settings
         self.notices: list[str] = []
         if not settings.gamma > 0:
             raise InputError(f"The view's gamma is {settings.gamma}; give one above 0.")
-        path = settings.ocio or os.environ.get("OCIO")
+        path = settings.ocio or (os.environ.get("OCIO") if environment else None)
         self._forward, self._inverse = self._by_config(path) if path else self._plain()
         # Many views' inverse is exact for all that they can show; the others' needs help.
         sample = self.to_display(np.exp2(np.random.default_rng(0).uniform(-8, 4, (4096, 3))))
@@ -126,7 +127,7 @@ class ViewTransform:
         settings = self.settings
         try:
             config = ocio.Config.CreateFromFile(path)
-        except (ocio.Exception, ocio.ExceptionMissingFile) as error:
+        except (ocio.Exception, ocio.ExceptionMissingFile, RuntimeError) as error:
             raise InputError(f"{path} cannot be read as an OpenColorIO config; check the path.") from error
         _must_be_in("display", settings.display, config.getDisplaysAll(), path)
         _must_be_in("view", settings.view, config.getViews(settings.display), path)
@@ -151,6 +152,9 @@ class ViewTransform:
             backward = config.getProcessor(group, ocio.TRANSFORM_DIR_INVERSE)
             inverse = backward.getOptimizedCPUProcessor(ocio.BIT_DEPTH_F32, ocio.BIT_DEPTH_F32,
                                                         ocio.OPTIMIZATION_LOSSLESS)
+        except ocio.ExceptionMissingFile as error:
+            raise InputError(f"{path} misses a file that its view {settings.view} needs; give the config in the "
+                             "folder it came in.") from error
         except ocio.Exception as error:
             raise InputError(f"The view {settings.view} of {path} cannot be used both ways; choose another "
                              "view.") from error

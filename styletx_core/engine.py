@@ -17,7 +17,7 @@ import numpy as np
 from styletx_core.color import ViewTransform, put_back, to_picture
 from styletx_core.errors import InputError, WorkError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started
-from styletx_core.job import Job, Settings
+from styletx_core.job import Job, Settings, ViewSettings
 from styletx_core.motion import MotionSource, make_motion
 from styletx_core.output import FrameWriter, encode_movie
 from styletx_core.registry import load, method_info
@@ -28,6 +28,7 @@ from styletx_core.temporal import Temporal
 STATISTICS_FRAMES = 8  # of the shot, from which the method's statistics are fixed
 DEFAULT_FPS = 24  # of a movie made from frames that do not say how fast they run
 KEPT = "finished frames are kept and the same command goes on from there"
+PREPARING = "preparing the job"
 SMOOTHING = 0.2  # share of the newest frame in the seconds a frame
 
 
@@ -56,6 +57,11 @@ def run(job: Job, cancelled: Callable[[], bool] | None = None) -> Generator[Even
         if _disk_full(error.__cause__, job):
             raise _disk_is_full(work) from error
         raise
+    except OSError as error:
+        if work.doing == PREPARING and error.filename is not None and not _disk_full(error, job):
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"'{error.filename}' cannot be used: {reason}; check the path.") from error
+        raise _explained(error, work) from error
     except Exception as error:
         raise _explained(error, work) from error
 
@@ -67,7 +73,7 @@ class _Run:
         self.job = job
         self.cancelled = cancelled
         # For the sentence when something fails that nobody foresaw.
-        self.doing = "preparing the job"
+        self.doing = PREPARING
         self.device = job.settings.device
 
     def check(self) -> None:
@@ -80,7 +86,10 @@ class _Run:
         job.validate()
         with ExitStack() as stack:
             shot = stack.enter_context(open_shot(given.path, given.frames, given.layer, given.camera))
-            transform = ViewTransform(job.view)
+            # From display to display the view does nothing: a studio's $OCIO without our default view is no matter.
+            linear = shot.encoding == "linear" or any(Path(style.path).suffix.lower() == ".exr" for style in job.styles)
+            linear |= _format(job, shot).startswith("exr")
+            transform = ViewTransform(job.view, environment=linear or job.view != ViewSettings())
             styles = [(_style_picture(style.path, transform), style.weight) for style in job.styles]
             motion = make_motion(shot, job.motion)
             writer = FrameWriter(job.output.directory, shot.stem, shot.digits, _format(job, shot), shot.fps)

@@ -100,6 +100,7 @@ class MotionSource:
                 turn_ahead = _flow(previous_display, current_display)
             back = np.where(world_now[..., None], turn_back, back)
             ahead = np.where(world_before[..., None], turn_ahead, ahead)
+        known &= np.isfinite(back).all(2)  # of the nearest surface, or of a camera that sees nothing
         back = np.where(known[..., None], back, 0)
         return back.astype(np.float32), ahead.astype(np.float32), known
 
@@ -224,7 +225,7 @@ def _nearest(offset: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
     offset = offset.astype(np.float32)
     if depth is None:
         return offset
-    depth = np.minimum(depth, np.float32(1e10))
+    depth = np.fmin(depth, np.float32(1e10))  # NaN, too, is far away
     window = np.ones((3, 3), np.uint8)
     jump = cv2.dilate(depth, window) > cv2.erode(depth, window) * 1.05
     if not jump.any():
@@ -255,7 +256,7 @@ def _same_surface(previous: Frame, current: Frame, back: np.ndarray) -> np.ndarr
     same = np.ones(back.shape[:2], bool)
     window = np.ones((3, 3), np.uint8)
     if previous.depth is not None and current.depth is not None:
-        before, now = np.minimum(previous.depth, np.float32(1e10)), np.minimum(current.depth, np.float32(1e10))
+        before, now = np.fmin(previous.depth, np.float32(1e10)), np.fmin(current.depth, np.float32(1e10))
         near = warp(cv2.erode(before, window), back, "nearest")
         far = warp(cv2.dilate(before, window), back, "nearest")
         same &= (now >= near * 0.95) & (now <= far * 1.05)

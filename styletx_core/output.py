@@ -223,7 +223,8 @@ def _save_exr(path: Path, pixels: np.ndarray, fps: Fraction | float | None, half
     if fps is not None:
         header["framesPerSecond"] = _rate(fps)
     if half:
-        pixels = np.clip(pixels, -65504, 65504).astype(np.float16)
+        # What is too large for half precision is its largest; what was infinite stays so.
+        pixels = np.where(np.isinf(pixels), pixels, np.clip(pixels, -65504, 65504)).astype(np.float16)
     name = "RGBA" if pixels.shape[2] == 4 else "RGB"
     OpenEXR.File(header, {name: pixels}).write(str(path))
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
 from styletx_core.job import Job
 
+_REMAINS = re.compile(r"\.(?P<stem>.+)\.tmp-\d+(?P<suffix>(\.[^.]*)?)", re.DOTALL)  # as `atomic_path` names them
 Errors = dict[int, tuple[float, float]]  # frame number -> temporal error, the same had it been stylized alone
 
 
@@ -72,6 +74,11 @@ class Results:
                     f"'{taken}' is there already and StyleTX did not make it;"
                     " allow overwriting (--overwrite) to replace it, or choose another directory."
                 )
+        if self._record.exists() and "fingerprint" not in recorded:
+            raise InputError(
+                f"'{self._record}' is there already and StyleTX did not make it, but keeps its record under that"
+                " name; rename it or choose another directory."
+            )
         if self.movie is not None and self.movie.exists():
             mine = recorded.get("job", {}).get("output", {}).get("movie")
             if mine is None or Path(mine).absolute() != self.movie:
@@ -92,9 +99,14 @@ class Results:
     def begin(self) -> None:
         """Makes the directory this job's own: removes what it replaces and the remains of a killed run."""
         self.began = True
+        ours: dict[Path, set[str]] = {}
         for path in (self._record, self._state, *self.paths.values(), *([self.movie] if self.movie else [])):
-            for remains in path.parent.glob(f".{_escaped(path.stem)}.tmp-*{path.suffix}"):
-                remains.unlink(missing_ok=True)
+            ours.setdefault(path.parent, set()).add(path.name)
+        for parent, names in ours.items():
+            for remains in parent.iterdir() if parent.is_dir() else ():
+                match = _REMAINS.fullmatch(remains.name)
+                if match and match["stem"] + match["suffix"] in names:
+                    remains.unlink(missing_ok=True)
         if not self._same:
             self._state.unlink(missing_ok=True)
             for path in self.paths.values():
@@ -155,6 +167,8 @@ def open_results(job: Job, fingerprint: str, paths: Mapping[int, Path], inputs: 
         raise InputError(f"'{directory}' is both input and output; choose another output directory.")
     if job.output.movie and Path(job.output.movie).resolve() in read:
         raise InputError(f"The movie would replace the input '{job.output.movie}'; choose another name.")
+    if job.output.movie:
+        _check_movie(Path(job.output.movie).absolute())
     missing = [path for path in (directory / ".styletx", directory, *directory.parents) if not path.exists()]
     try:
         (directory / ".styletx").mkdir(parents=True, exist_ok=True)
@@ -179,6 +193,15 @@ def open_results(job: Job, fingerprint: str, paths: Mapping[int, Path], inputs: 
                     (directory / ".styletx" / "lock").unlink()
                     for path in missing:
                         path.rmdir()
+
+
+def _check_movie(movie: Path) -> None:
+    """Raises InputError where a movie cannot come to lie, which should not be known only after all the frames."""
+    if os.path.isdir(movie):
+        raise InputError(f"The movie '{movie}' is a directory; choose another name.")
+    parent = next(folder for folder in movie.parents if os.path.exists(folder))
+    if not (os.path.isdir(parent) and os.access(parent, os.W_OK | os.X_OK)):
+        raise InputError(f"The movie '{movie}' cannot be written into '{parent}'; choose another directory.")
 
 
 def _lock(descriptor: int) -> bool:
@@ -219,8 +242,3 @@ def _absolute(job: Job) -> Job:
 
 def _absolute_path(path: str | None) -> str | None:
     return path and (path if "://" in path else str(Path(path).absolute()))
-
-
-def _escaped(name: str) -> str:
-    """`name` with what `glob` takes for wildcards made plain."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -162,7 +162,7 @@ class Worker:
 def _parse(line: bytes) -> Request:
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The worker got a line that is not JSON ({error}); send one object a line.") from None
     command = data.get("command") if isinstance(data, dict) else None
     if command not in ("run", "cancel", "ping", "shutdown"):

@@ -20,6 +20,7 @@ from .base import Method, Picture
 
 STYLE_SIDE = 256  # the style encoder sees the style picture with its shorter side this long
 THUMBNAIL = 640  # frames are shrunk to this longer side to measure their statistics
+_FLAT = 1e-3  # standard deviation below which frames show nothing that could be measured
 _MARGIN = 16  # pixels of mirrored picture around the frame, so that the frame's border shows no seam
 
 
@@ -67,7 +68,10 @@ class AdaINReCoNet(Method):
                 thumbnail = _resize(frame, min(1.0, THUMBNAIL / max(frame.shape[:2])))
                 thumbnails.append(self._pad(self._tensor(thumbnail)))
                 codes.append(self._encode(thumbnail))
-            self._thumbnails, self._own = torch.cat(thumbnails), torch.stack(codes).mean(0)
+            measured = torch.cat(thumbnails)
+            # Frames of one color alone have no statistics to divide by; each frame then goes by its own.
+            if float(measured.std((0, 2, 3)).max()) > _FLAT:
+                self._thumbnails, self._own = measured, torch.stack(codes).mean(0)
 
     @torch.inference_mode()
     def _stylize(self, frame: Picture, strength: float) -> Picture:
@@ -113,7 +117,8 @@ class AdaINReCoNet(Method):
         return self._network.style(self._tensor(_resize(picture, STYLE_SIDE / min(picture.shape[:2]))))
 
     def _tensor(self, picture: Picture) -> torch.Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+        # torch warns of arrays that cannot be written
+        tensor = torch.from_numpy(np.require(picture, requirements=("C", "W"))).permute(2, 0, 1)[None]
         return tensor.to(self.device).contiguous(memory_format=torch.channels_last)
 
     @staticmethod

@@ -241,7 +241,8 @@ def _check_gaps(path: Path, name: _Name, numbers: list[int], present: list[int],
     first, last = numbers[0], numbers[-1]
     if frames is not None and step == 1:
         first, last = frames
-    missing = [number for number in range(first, last + 1, step) if number not in set(numbers)]
+    there = set(numbers)
+    missing = [number for number in range(first, last + 1, step) if number not in there]
     if missing:
         raise InputError(f"{path} lacks frame{'s' * (len(missing) > 1)} {_ranges(missing)} of {name} "
                          f"({first}-{last}); render what is missing or choose a range without it.")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,8 @@ import styletx_core
 from styletx_core import __version__
 from styletx_core.cli import main
 from styletx_core.events import Finished, FrameDone, from_dict
+from styletx_core.shot import Frame, Shot
+from styletx_core.shot.sequence import SequenceShot
 
 SHOT = [f"shot_{number:04d}" for number in range(1, FRAMES + 1)]
 
@@ -242,10 +245,54 @@ def test_frames_are_seen_through_the_view_they_were_rendered_for(
     config = ["--ocio", str(tmp_path / "config.ocio")]
     assert used("a", *config) == {**rendered, "ocio": config[1]}
     assert "were rendered for the view" not in capsys.readouterr().err
-    assert used("b", *config, "--exposure", "0")["exposure"] == 0
+    rendered |= {"exposure": 1.5, "gamma": 2.0}
+    (source / "shot.json").write_text(
+        json.dumps({"version": 1, "resolution": [64, 48], "frames": {}, "view": rendered})
+    )
+    assert used("exposed", *config, "--exposure", "0") == {**rendered, "exposure": 0, "ocio": config[1]}
+    assert used("b", *config, "--view", "Standard")["exposure"] == 0
     assert "were rendered for the view" in capsys.readouterr().err
     assert used("c")["exposure"] == 0
     assert "were rendered for the view" in capsys.readouterr().err
+
+
+def test_what_libraries_print_is_not_among_the_events(
+    material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noisy(shot: Shot, number: int) -> Frame:
+        print("Warning: from a library")
+        return read(shot, number)
+
+    read = SequenceShot.read
+    monkeypatch.setattr(SequenceShot, "read", noisy)
+    assert main(stylize(material, material.photo, tmp_path, "--progress", "json")) == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["event"] for line in out.splitlines()] == ["started", "frame", "finished"]
+    assert "from a library" in err
+
+
+def test_letters_that_the_pipe_cannot_show(material: Material, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "styletx_core", *stylize(material, material.photo, tmp_path / "\u00e9")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "\\xe9" in done.stdout and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["input", "style", "weighted style", "output", "config"])
+def test_paths_the_system_does_not_take(
+    material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    bad = "x" * 300  # as a directory without permission, this makes pathlib raise; root may enter any
+    arguments = stylize(material, Path(bad) if option == "input" else material.photo, tmp_path)
+    arguments += {
+        "input": ["--ocio", str(tmp_path)],
+        "style": ["--style", bad],
+        "weighted style": ["--style", f"{bad}:2"],
+        "output": ["--output", bad],
+        "config": ["--ocio", bad],
+    }[option]
+    assert main(arguments) == 2
+    assert_one_sentence(capsys, bad)
 
 
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import FRAMES, Material, texture, write_frames, write_png
+from test_color import CONFIG
 
 from styletx_core import InputError, Job, WorkError, run
 from styletx_core.events import Event, Finished, FrameDone, Started
@@ -321,6 +322,53 @@ def test_a_foreign_movie_stays(material: Material, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"mine\.mp4' is there already"):
         list(run(job))
     assert (tmp_path / "mine.mp4").read_text() == "holiday"
+
+
+def test_a_foreign_record_stays(material: Material, tmp_path: Path) -> None:
+    job = make_job(material, material.photo, tmp_path)
+    job.save(tmp_path / "styletx.json")  # a job file may well be called so
+    with pytest.raises(InputError, match=r"styletx\.json' is there already"):
+        list(run(job))
+    assert Job.load(tmp_path / "styletx.json") == job
+
+
+def test_only_the_remains_of_a_killed_run_are_removed(material: Material, tmp_path: Path) -> None:
+    job = make_job(material, material.photo, tmp_path)
+    remains = [".photo.tmp-12.png", ".styletx.tmp-3.json"]
+    foreign = [".photo.tmp-12.jpg", ".photo.tmp-x.png", ".other.tmp-12.png", "photo.tmp-12.png"]
+    for name in remains + foreign:
+        (tmp_path / name).write_text("")
+    finish(job)
+    assert {path.name for path in tmp_path.glob("*tmp*")} == set(foreign)
+
+
+def test_a_movie_that_cannot_come_to_lie_is_noticed_before_the_work(material: Material, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.mp4").mkdir()
+    for name in ("file/movie.mp4", "folder.mp4"):
+        job = make_job(material, material.photo, tmp_path / "out", output__movie=str(tmp_path / name))
+        with pytest.raises(InputError, match="The movie"):
+            next(run(job))
+    assert not (tmp_path / "out").exists()
+
+
+def test_display_frames_need_no_view(material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "studio.ocio"
+    config.write_text(CONFIG.replace("sRGB", "Projector"))
+    monkeypatch.setenv("OCIO", str(config))
+    finish(make_job(material, material.photo, tmp_path / "out"))
+    for changes in ({"output__format": "exr_half"}, {"view": ViewSettings(view="AgX")}):
+        with pytest.raises(InputError, match="has no display 'sRGB'"):
+            list(run(make_job(material, material.photo, tmp_path / "linear", **changes)))
+
+
+def test_a_config_without_its_tables(material: Material, tmp_path: Path) -> None:
+    config = tmp_path / "config.ocio"
+    config.write_text(CONFIG.replace("!<ExponentTransform> {value: [0.5, 0.5, 0.5, 1]}",
+                                     "!<FileTransform> {src: table.spi1d}"))  # fmt: skip
+    job = make_job(material, material.exr, tmp_path / "out", view=ViewSettings(ocio=str(config)))
+    with pytest.raises(InputError, match="misses a file"):
+        list(run(job))
 
 
 def test_the_input_is_never_overwritten(material: Material, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ JOBS = st.builds(
         Output,
         directory=TEXT,
         format=st.sampled_from(FORMATS),
-        movie=st.none() | TEXT.map(lambda text: text + ".mp4"),
+        movie=st.none() | TEXT.map(lambda text: text + "m.mp4"),
         overwrite=st.booleans(),
     ),
     motion=st.sampled_from(MOTIONS),

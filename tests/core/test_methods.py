@@ -86,6 +86,23 @@ def test_fixed_statistics_do_not_pump(method: Method) -> None:
     assert np.abs(method.stylize(frame) - method.stylize(changed))[reach].max() > 1e-3
 
 
+@pytest.mark.parametrize("gray", [0.0, 0.5, 1.0])
+def test_a_shot_of_one_color_is_no_measure(method: Method, gray: float) -> None:
+    flat, frame = np.full((48, 64, 3), gray, np.float32), photo(48, 64)
+    method.fix_statistics(None)
+    alone = method.stylize(flat), method.stylize(frame)
+    method.fix_statistics([flat, flat])
+    np.testing.assert_array_equal((method.stylize(flat), method.stylize(frame)), alone)
+    assert np.isfinite(alone).all()
+
+
+def test_a_frame_may_be_read_only(method: Method, recwarn: pytest.WarningsRecorder) -> None:
+    frame = photo(48, 64)
+    frame.flags.writeable = False
+    method.stylize(frame)
+    assert not recwarn.list
+
+
 def test_each_style_looks_its_own(method: Method) -> None:
     """The result's colors are nearer to its own style's than to the others'."""
     frame = photo(128, 160)

@@ -115,6 +115,23 @@ def test_silhouettes_take_the_nearest_surface(tmp_path: Path) -> None:
     assert motion is not None and np.allclose(motion.offset[22:58, 42], (-12, 0))
 
 
+def test_vectors_and_depths_that_are_no_numbers(tmp_path: Path) -> None:
+    folder, box = box_shot(tmp_path)
+    with open_shot(folder) as shot:
+        source, frames = make_motion(shot, "vectors"), [shot.read(n) for n in shot.numbers]
+    clean = source.between(*frames, frames[0].rgb, frames[1].rgb)
+    holes = np.random.default_rng(0).random(SIZE) < 0.02
+    for frame in frames:
+        assert frame.vector is not None and frame.depth is not None
+        frame.vector[holes] = np.nan
+        frame.depth[holes[::-1]] = np.nan
+    with np.errstate(all="raise"):
+        motion = source.between(*frames, frames[0].rgb, frames[1].rgb)
+    assert motion is not None and clean is not None
+    assert np.isfinite(motion.offset).all() and not motion.visible[holes].any() and not motion.seen[holes].any()
+    assert motion.visible[box].mean() > 0.6 * clean.visible[box].mean()
+
+
 def pose(yaw: float = 0.0, pitch: float = 0.0, name: str = "Camera", kind: str = "PERSP", scale: float = 1.0) -> Pose:
     """A camera like Blender's: it looks along its -Z; the lens is shifted, as a test of all entries."""
     cos, sin = np.cos(yaw), np.sin(yaw)

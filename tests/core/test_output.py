@@ -77,6 +77,8 @@ def test_out_of_range(tmp_path: Path) -> None:
         frame = written(tmp_path, wild, form)
         assert frame.rgb[0].min() == 1 and frame.rgb[1:].max() == 0
     assert written(tmp_path, np.full((16, 16, 3), 1e9, np.float32), "exr_half").rgb.max() == 65504
+    wild[2:] = 0
+    np.testing.assert_array_equal(written(tmp_path, wild, "exr_half").rgb, wild)  # strength 0 keeps every bit
 
 
 def test_names(tmp_path: Path) -> None:

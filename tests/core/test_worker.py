@@ -89,9 +89,9 @@ def test_one_worker_s_day(worker: Speaker, material: Material, tmp_path: Path) -
     assert pong["torch"] and pong["device"] and pong["device_name"] and pong["memory_gb"] > 0
 
     # Nonsense is answered and does no harm.
-    for line in (b"nonsense\n", b"[1]\n", b'{"command": "dance"}\n', b"\xff\xfe\n", b"\n"):
+    for line in (b"nonsense\n", b"[1]\n", b'{"command": "dance"}\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"\n"):
         worker.write(line)
-    for _ in range(4):
+    for _ in range(5):
         error = worker.hear()
         assert (error["event"], error["kind"]) == ("error", "input") and error["message"].endswith(".")
 
