@@ -248,7 +248,7 @@ def _straight_display(frame: Frame, encoding: Encoding, transform: ViewTransform
     if frame.alpha is None:
         return transform.to_display(frame.rgb)
     alpha = frame.alpha[..., None]
-    with np.errstate(over="ignore"):  # infinity is white
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is white, NaN becomes 0
         straight = np.divide(frame.rgb, alpha, out=frame.rgb.copy(), where=alpha > 0)
     return transform.to_display(straight)
 

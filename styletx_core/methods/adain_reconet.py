@@ -68,10 +68,9 @@ class AdaINReCoNet(Method):
                 thumbnail = _resize(frame, min(1.0, THUMBNAIL / max(frame.shape[:2])))
                 thumbnails.append(self._pad(self._tensor(thumbnail)))
                 codes.append(self._encode(thumbnail))
-            measured = torch.cat(thumbnails)
-            # Frames of one color alone have no statistics to divide by; each frame then goes by its own.
-            if float(measured.std((0, 2, 3)).max()) > _FLAT:
-                self._thumbnails, self._own = measured, torch.stack(codes).mean(0)
+            self._thumbnails, self._own = torch.cat(thumbnails), torch.stack(codes).mean(0)
+            if float(self._thumbnails.std((0, 2, 3)).max()) < _FLAT:
+                self._thumbnails = self._tensor(_ramps(*self._thumbnails.shape[2:]))
 
     @torch.inference_mode()
     def _stylize(self, frame: Picture, strength: float) -> Picture:
@@ -130,6 +129,12 @@ class AdaINReCoNet(Method):
         missing = (_MARGIN - margin, width + _MARGIN + right - x.shape[-1] - (_MARGIN - margin),
                    _MARGIN - margin, height + _MARGIN + bottom - x.shape[-2] - (_MARGIN - margin))  # fmt: skip
         return F.pad(x, missing, mode="replicate") if any(missing) else x
+
+
+def _ramps(height: int, width: int) -> Picture:
+    """What is measured in place of a shot of one color, whose network's features would be divided by nothing."""
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
+    return np.dstack((x, y, (2 - x - y) / 2))
 
 
 def _resize(picture: Picture, scale: float) -> Picture:
