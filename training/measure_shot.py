@@ -22,13 +22,13 @@ import torch
 
 import styletx_core
 from styletx_core.color import ViewTransform, to_picture
-from styletx_core.events import Finished, FrameDone
+from styletx_core.events import FrameDone
 from styletx_core.job import Input, Job, Output, Settings, Style, ViewSettings
 from styletx_core.motion import make_motion
 from styletx_core.shot import open_shot
 from styletx_core.temporal import temporal_error
 from training import losses
-from training.data import to_tensor
+from training.data import read_picture, to_tensor
 from training.vgg import ALL_LAYERS, VGG19
 
 FRAMES = (10, 20, 100)  # counted from the shot's first
@@ -48,7 +48,8 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="picture to compare by eye: input, alone, steady at FRAMES")
     args = parser.parse_args()
     vgg = VGG19("relu5_1")
-    rows, sheet = [], []
+    rows: list[dict[str, float | str]] = []
+    sheet: list[np.ndarray] = []
     with tempfile.TemporaryDirectory() as temporary:
         for style in args.style:
             row: dict[str, float | str] = {"style_picture": style.stem}
@@ -58,7 +59,8 @@ def main() -> None:
             rows.append(row)
             print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
     keys = [k for k in rows[0] if k != "style_picture"]
-    mean = {"style_picture": "MEAN"} | {k: float(np.mean([r[k] for r in rows])) for k in keys}
+    mean: dict[str, float | str] = {"style_picture": "MEAN"}
+    mean |= {k: float(np.mean([float(r[k]) for r in rows])) for k in keys}
     print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in mean.items()))
     if args.json:
         args.json.write_text(json.dumps([*rows, mean], indent=1))
@@ -78,13 +80,8 @@ def _job(args: argparse.Namespace, shot: Path, style: Path, motion: str, out: Pa
 
 
 def _run(job: Job) -> dict[int, Path]:
-    paths: dict[int, Path] = {}
-    for event in styletx_core.run(job):
-        if isinstance(event, FrameDone):
-            paths[event.frame] = Path(event.path)
-        elif isinstance(event, Finished):
-            _run.seconds = event.seconds / max(1, event.frames)  # type: ignore[attr-defined]
-    return paths
+    """Run a job; returns the file of each frame."""
+    return {event.frame: Path(event.path) for event in styletx_core.run(job) if isinstance(event, FrameDone)}
 
 
 def _read(path: Path) -> np.ndarray:
@@ -114,7 +111,7 @@ def _measure(args, shot: Path, style: Path, vgg: VGG19, temporary: Path, sheet: 
         numbers = list(steady)
         result = {f"error_{kind}": _rms(values) for kind, values in found.items()}
         result["ratio"] = result["error_steady"] / result["error_alone"]
-        picture_style = _read_style(style)
+        picture_style = to_tensor(read_picture(style, 512))
         for count in FRAMES:
             if count > len(numbers):
                 continue
@@ -135,12 +132,6 @@ def _ghost(args: argparse.Namespace, style: Path, temporary: Path) -> float:
     steady = _run(_job(args, args.light, style, args.motion, temporary / f"{style.stem}_light_steady"))
     number = args.light_stops + 3
     return float(np.abs(_read(steady[number]) - _read(alone[number])).mean())
-
-
-def _read_style(path: Path) -> torch.Tensor:
-    from training.data import read_picture
-
-    return to_tensor(read_picture(path, 512))
 
 
 def _sharpness(picture: np.ndarray) -> float:

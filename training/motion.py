@@ -50,9 +50,9 @@ def make_pair(still: np.ndarray, sprite: np.ndarray, size: int, rng: np.random.G
     """
     margin = 8
     big = still[: size + 2 * margin, : size + 2 * margin].astype(np.float32) / 255
-    first = big[margin:-margin, margin:-margin].copy()
+    first: np.ndarray = big[margin:-margin, margin:-margin].copy()
     x, y = _at(_movement(rng, size, 2.5), size)
-    second = cv2.remap(big, x + margin, y + margin, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    second: np.ndarray = cv2.remap(big, x + margin, y + margin, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     seen = ((x >= 0) & (x <= size - 1) & (y >= 0) & (y <= size - 1)).astype(np.float32)
     grid_y, grid_x = np.mgrid[:size, :size].astype(np.float32)
     offset = np.stack((x - grid_x, y - grid_y))
@@ -61,14 +61,13 @@ def make_pair(still: np.ndarray, sprite: np.ndarray, size: int, rng: np.random.G
         front = sprite[:size, :size].astype(np.float32) / 255
         fx, fy = _at(_movement(rng, size, 4.0), size)
         soft = cv2.GaussianBlur(mask, (0, 0), 0.7)
-        was_front = mask > 0.5
         first = first * (1 - soft[..., None]) + front * soft[..., None]
         moved = cv2.remap(soft, fx, fy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        now_front = moved > 0.5
+        now_front = np.asarray(moved > 0.5)
         drawn = cv2.remap(front, fx, fy, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         second = second * (1 - moved[..., None]) + drawn * moved[..., None]
         inside = (fx >= 0) & (fx <= size - 1) & (fy >= 0) & (fy <= size - 1)
-        covered = cv2.remap(was_front.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        covered = cv2.remap(mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         seen = np.where(now_front, inside.astype(np.float32), seen * (covered < 0.01))
         offset = np.where(now_front, np.stack((fx - grid_x, fy - grid_y)), offset)
         edge = cv2.dilate(now_front.astype(np.uint8), np.ones((3, 3), np.uint8)) - cv2.erode(

@@ -39,11 +39,13 @@ class VGG19(nn.Module):
             else:
                 continue
             break
+        self.mean: Tensor
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
         self.dtype = dtype
         self.convs.to(dtype)
         self.requires_grad_(False)
-        self.to(memory_format=torch.channels_last)
+        for conv in self.convs.children():
+            conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """Features of (N, 3, H, W) sRGB in 0..1, float32, by the names of ``layers`` (``relu3_1`` ...)."""
