@@ -29,7 +29,7 @@ class Motion:
     """From each pixel of a frame to its place in the previous one.
 
     offset: HxWx2 float32, (dx, dy) in pixels, rows down. visible: HxW float32 in 0..1, 0 where the previous frame
-    did not show this surface or only half of it. seen: HxW bool, forward and backward motion agree within a pixel:
+    did not show this surface. seen: HxW bool, forward and backward motion agree within a pixel:
     what the temporal error is measured on.
     """
 
@@ -231,17 +231,18 @@ def _nearest(offset: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
     if not jump.any():
         return offset
     # a pixel at the jump may itself hold a mean, so pixels away from it (two pixels are enough) come first
-    ranked = np.where(jump, depth * 1e6, depth)
-    out, best = offset.copy(), np.where(jump, np.inf, -np.inf).astype(np.float32)
-    height, width = depth.shape
-    padded_rank = cv2.copyMakeBorder(ranked, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
-    padded = cv2.copyMakeBorder(offset, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+    rank = cv2.copyMakeBorder(np.where(jump, depth * 1e6, depth), 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+    around = cv2.copyMakeBorder(offset, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+    rows, columns = np.nonzero(jump)
+    best, found = np.full(len(rows), np.inf, np.float32), offset[rows, columns]
     for dy in range(5):
         for dx in range(5):
-            other = padded_rank[dy : dy + height, dx : dx + width]
+            other = rank[rows + dy, columns + dx]
             closer = other < best
             best[closer] = other[closer]
-            out[closer] = padded[dy : dy + height, dx : dx + width][closer]
+            found[closer] = around[rows[closer] + dy, columns[closer] + dx]
+    out = offset.copy()
+    out[rows, columns] = found
     return out
 
 

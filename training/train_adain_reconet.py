@@ -196,6 +196,7 @@ def _whole(path: Path, write) -> None:  # type: ignore[no-untyped-def]
     """Write aside, then rename: a kill leaves the old file or the new one."""
     aside = path.with_name(f".{path.stem}.part{path.suffix}")
     write(aside)
+    aside.chmod(0o644)  # safetensors writes files for their owner alone
     os.replace(aside, path)
 
 

@@ -16,9 +16,10 @@ from safetensors import SafetensorError, safe_open
 from ..errors import InputError
 from ..registry import method_info
 from .adain_reconet_net import REDUCTION, Layer, Network, Statistics, fold, run, run_folded
-from .base import Method, Picture
+from .base import SMALLEST, Method, Picture
 
 STYLE_SIDE = 256  # the style encoder sees the style picture with its shorter side this long
+_LONGEST_STYLE = 2048  # its longer side, at most
 THUMBNAIL = 640  # frames are shrunk to this longer side to measure their statistics
 _FLAT = 1e-3  # standard deviation below which frames show nothing that could be measured
 _MARGIN = 16  # pixels of mirrored picture around the frame, so that the frame's border shows no seam
@@ -44,10 +45,10 @@ class AdaINReCoNet(Method):
         if meta.get("method") != "adain_reconet":
             raise InputError(f"The weights {path} are for the method '{meta.get('method', 'unknown')}', not for "
                              "'adain_reconet'; choose that method or other weights.")  # fmt: skip
-        network = Network(**json.loads(meta["config"]))
         try:
+            network = Network(**json.loads(meta["config"]))
             network.load_state_dict(tensors)
-        except RuntimeError as error:
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
             raise InputError(f"The weights {path} do not fit this version of 'adain_reconet'; train them again or "
                              "use the version of StyleTX that made them.") from error  # fmt: skip
         # styles are encoded and filters mixed in full precision: it happens once a style
@@ -113,7 +114,14 @@ class AdaINReCoNet(Method):
         return Layer(weight, None, layer.shift.to(self.dtype))
 
     def _encode(self, picture: Picture) -> torch.Tensor:
-        return self._network.style(self._tensor(_resize(picture, STYLE_SIDE / min(picture.shape[:2]))))
+        height, width = picture.shape[:2]
+        scale = STYLE_SIDE / min(height, width)
+        if max(height, width) * scale > _LONGEST_STYLE:  # a strip: its shorter side is seen smaller
+            scale = _LONGEST_STYLE / max(height, width)
+        picture = _resize(picture, scale)
+        if min(picture.shape[:2]) < SMALLEST:
+            picture = cv2.resize(picture, np.maximum(picture.shape[1::-1], SMALLEST).tolist())
+        return self._network.style(self._tensor(picture))
 
     def _tensor(self, picture: Picture) -> torch.Tensor:
         # torch warns of arrays that cannot be written

@@ -40,7 +40,9 @@ class Method(ABC):
 
         Raises InputError for an array of another kind, or weights that are negative or all zero.
         """
-        pairs = [(style, 1.0)] if isinstance(style, np.ndarray) else list(style)
+        pairs: list[tuple[Picture, float]] = [(style, 1.0)] if isinstance(style, np.ndarray) else list(style)
+        if any(not isinstance(pair, tuple) or len(pair) != 2 for pair in pairs):
+            raise InputError("The styles are not pairs; give one array, or a list of (array, weight).")
         if not pairs:
             raise InputError("No style picture was given; give at least one.")
         total = 0.0

@@ -119,6 +119,15 @@ def test_each_style_looks_its_own(method: Method) -> None:
         assert np.abs(out - frame).mean() > 0.05
 
 
+@pytest.mark.parametrize("shape", [(16, 16, 3), (16, 6000, 3), (900, 16, 3)])
+def test_a_style_may_be_tiny_or_a_strip(method: Method, shape: tuple[int, int, int]) -> None:
+    fresh, frame = styletx_core.load(device="cpu"), photo(48, 48)
+    start = time.perf_counter()
+    fresh.set_style(np.random.default_rng(0).random(shape, dtype=np.float32))
+    assert time.perf_counter() - start < 20
+    assert np.isfinite(fresh.stylize(frame)).all()
+
+
 def test_weights_of_styles_blend(method: Method) -> None:
     frame = photo(96, 96)
     a, b = picture(STYLES / "oil.png"), picture(STYLES / "ink.png")
@@ -141,6 +150,8 @@ def test_weights_of_styles_blend(method: Method) -> None:
         (np.full((64, 64, 3), np.nan, np.float32), "0..1"),
         (np.zeros((8, 64, 3), np.float32), "16x16"),
         ([], "at least one"),
+        ("oil.png", "not pairs"),
+        ([np.zeros((64, 64, 3), np.float32)], "not pairs"),
         ([(np.zeros((64, 64, 3), np.float32), -1.0)], "-1.0"),
         ([(np.zeros((64, 64, 3), np.float32), 0.0)], "all zero"),
     ],
@@ -162,6 +173,9 @@ def test_bad_names_and_weights_get_their_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.safetensors").write_bytes(b"no weights at all")
     with pytest.raises(InputError, match=r"broken\.safetensors"):
         styletx_core.load(device="cpu", weights=tmp_path / "broken.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "bare.safetensors", metadata={"method": "adain_reconet"})
+    with pytest.raises(InputError, match=r"bare\.safetensors do not fit"):
+        styletx_core.load(device="cpu", weights=tmp_path / "bare.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors", metadata={"method": "johnson"})
     with pytest.raises(InputError, match="'johnson'"):
         styletx_core.load(device="cpu", weights=tmp_path / "other.safetensors")
