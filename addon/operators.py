@@ -43,6 +43,8 @@ class _Steps:
         if not self._windowed:
             return self.execute(context)
         self._running = self.begin(context)
+        if self._step():  # what is wrong with the settings is told at once
+            return self.end()
         self._timer = context.window_manager.event_timer_add(TICK, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}

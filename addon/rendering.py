@@ -2,13 +2,19 @@
 """Renders a shot with the passes that stylizing needs, from a temporary copy of the scene.
 
 The user's scene is never changed: not its passes, output, frame or compositor. The copy lives while one frame is
-rendered and no longer, so that saving, undoing or closing the file in between meets nothing of ours.
+rendered and no longer.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+import queue
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +29,6 @@ from .shots import TEMPORARY, camera_at, resolution
 
 RECORD = "rendered.json"
 STEM = "frame_"
-
-
-class Stopped(Exception):
-    """The user stopped the render itself (Esc)."""
 
 
 def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
@@ -103,48 +105,96 @@ class FrameStore:
             temporary.write_text(json.dumps({"fingerprint": fingerprint, "frames": sorted(frames)}), "utf-8")
 
 
-def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, windowed: bool) -> Iterator[None]:
-    """Render one frame with all passes to `path`; in a window it yields while Blender renders beside the interface.
-
-    Closing the generator ends the render. Raises WorkError when no file came of it, Stopped when the user pressed Esc.
-    """
+def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path) -> None:
+    """Render one frame with all passes to `path`, here and now. Raises WorkError when no file came of it."""
     before = {image.name for image in bpy.data.images}
     name = _copy(scene, layer, frame, path).name
     clock = _clock(frame).name
-    stopped: list[bool] = []
-
-    def on_cancel(*_: object) -> None:
-        stopped.append(True)
-
     path.unlink(missing_ok=True)
-    bpy.app.handlers.render_cancel.append(on_cancel)
     try:
-        if windowed:
-            yield from _in_window(name, clock)
-        else:
-            try:
-                with bpy.context.temp_override(scene=bpy.data.scenes[clock]):
-                    bpy.ops.render.render(write_still=True, scene=name)
-            except RuntimeError as error:
-                raise WorkError(f"Frame {frame} could not be rendered: {_sentence(error)}") from None
+        with bpy.context.temp_override(scene=bpy.data.scenes[clock]):
+            bpy.ops.render.render(write_still=True, scene=name)
+    except RuntimeError as error:
+        raise WorkError(f"Frame {frame} could not be rendered: {_sentence(error)}") from None
     finally:
-        if on_cancel in bpy.app.handlers.render_cancel:
-            bpy.app.handlers.render_cancel.remove(on_cancel)
-        _remove(name)
-        _remove(clock)
+        for made in (name, clock):
+            bpy.data.scenes.remove(bpy.data.scenes[made])
         for image in list(bpy.data.images):
-            # the first render of a session makes these
-            if image.name not in before and image.type in {"RENDER_RESULT", "COMPOSITING"}:
+            # The first render makes these. In a window they stay: an editor or the viewer's job may be using them.
+            if bpy.app.background and image.name not in before and image.type in {"RENDER_RESULT", "COMPOSITING"}:
                 bpy.data.images.remove(image)
-    if stopped:
-        path.unlink(missing_ok=True)
-        raise Stopped
     if not path.is_file():
         raise WorkError(f"Frame {frame} was rendered without a file: render it with F12 to see what is wrong.")
 
 
+def render_beside(scene: bpy.types.Scene, layer: str, frames: dict[int, Path]) -> Generator[int, None, None]:
+    """Render frames while the interface goes on: yields each frame when it is there, and -1 while there is none.
+
+    A second Blender without a window renders a copy of the file. Blender's own render job cannot be used: it frees the
+    graphics context of every render whose scene no window shows, in the middle of it too, and dies of it (4.3, with
+    EEVEE and Cycles alike); and EEVEE would render its frame to the end whatever is asked of it. Closing the generator
+    ends the other Blender at once. Raises WorkError when a frame could not be rendered.
+    """
+    with tempfile.TemporaryDirectory(prefix="styletx-") as folder:
+        file = os.path.join(folder, "shot.blend")
+        try:
+            bpy.ops.wm.save_as_mainfile(filepath=file, copy=True, check_existing=False)
+        except RuntimeError as error:
+            raise WorkError(f"A copy of the file could not be saved for rendering: {_sentence(error)}") from None
+        trust = "--disable-autoexec" if bpy.app.autoexec_fail else "--enable-autoexec"
+        arguments = json.dumps([__package__, scene.name, layer, [[frame, str(path)] for frame, path in frames.items()]])
+        process = subprocess.Popen(
+            [bpy.app.binary_path, "--background", trust, file, "--python-expr", _BESIDE, "--", arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
+            text=True, encoding="utf-8", errors="replace", creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        assert process.stdout is not None
+        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        reader = threading.Thread(target=lambda stream: [lines.put(line) for line in stream], args=(process.stdout,),
+                                  daemon=True)
+        reader.start()
+        tail: deque[str] = deque(maxlen=5)
+        left = list(frames)
+        try:
+            while left:
+                if lines.empty():
+                    if process.poll() is not None and not reader.is_alive() and lines.empty():
+                        said = " ".join(tail)[-300:]
+                        raise WorkError(f"Blender ended while rendering frame {left[0]} ({said}): render it with F12.")
+                    yield -1
+                    continue
+                word, _, rest = lines.get().strip().partition(" ")
+                if word == _DONE:
+                    left.remove(int(rest))
+                    yield int(rest)
+                elif word == _FAILED:
+                    raise WorkError(rest)
+                elif rest and word != "Fra:":
+                    tail.append(f"{word} {rest}")
+        finally:
+            process.kill()
+            process.wait()
+
+
+_DONE, _FAILED = "STYLETX-DONE", "STYLETX-FAILED"
+_BESIDE = f"""
+import addon_utils, bpy, importlib, json, os, pathlib, sys
+package, scene, layer, frames = json.loads(sys.argv[sys.argv.index("--") + 1])
+addon_utils.enable(package)
+rendering = importlib.import_module(package + ".rendering")
+for frame, path in frames:
+    try:
+        rendering.render_frame(bpy.data.scenes[scene], layer, frame, pathlib.Path(path))
+    except Exception as error:
+        print("\\n{_FAILED}", " ".join(str(error).split()), flush=True)
+        os._exit(1)
+    print("\\n{_DONE}", frame, flush=True)
+os._exit(0)
+"""
+
+
 def remove_leftovers() -> None:
-    """Remove copies that a crash, or saving while rendering, left in the file."""
+    """Remove the scenes of ours that are there: after a cancelled render, or a file saved while rendering."""
     for scene in list(bpy.data.scenes):
         if scene.get(TEMPORARY) and len(bpy.data.scenes) > 1:
             bpy.data.scenes.remove(scene)
@@ -189,38 +239,6 @@ def _clock(frame: int) -> bpy.types.Scene:
     scene[TEMPORARY] = 1
     scene.frame_current = frame
     return scene
-
-
-def _in_window(name: str, clock: str) -> Iterator[None]:
-    """Start Blender's own render job and wait for its end; closing the generator stops the job."""
-    preferences = bpy.context.preferences
-    shown, dirty = preferences.view.render_display_type, preferences.is_dirty
-    preferences.view.render_display_type = "NONE"
-    try:
-        with bpy.context.temp_override(scene=bpy.data.scenes[clock]):
-            result = bpy.ops.render.render("INVOKE_DEFAULT", write_still=True, scene=name)
-    except RuntimeError as error:
-        raise WorkError(f"The scene could not be rendered: {_sentence(error)}") from None
-    finally:
-        preferences.view.render_display_type = shown
-        preferences.is_dirty = dirty
-    if "CANCELLED" in result:
-        raise WorkError("Blender is rendering something else: wait for it, then start again.")
-    while bpy.app.is_job_running("RENDER"):
-        yield
-
-
-def _remove(name: str) -> None:
-    scene = bpy.data.scenes.get(name)
-    if scene is None:
-        return
-    if bpy.app.is_job_running("RENDER"):
-        # deleting the scene by its operator ends the jobs that work on it; removing the data alone does not
-        with bpy.context.temp_override(scene=scene):
-            bpy.ops.scene.delete()
-        scene = bpy.data.scenes.get(name)
-    if scene is not None:
-        bpy.data.scenes.remove(scene)
 
 
 def _sentence(error: Exception) -> str:

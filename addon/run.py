@@ -36,6 +36,10 @@ test_failed: bool = False
 _ids = 0
 
 
+class _Stopped(Exception):
+    """The worker ended the job because it was told to."""
+
+
 class Run:
     """The state of one run, for the panel to show."""
 
@@ -53,6 +57,7 @@ class Run:
         self.log = ""
         self.finished: events.Finished | None = None
         self.cancel_requested = False
+        self._rendered = -1  # frames rendered in this run; below 0 until the first is started
 
     @property
     def scene(self) -> bpy.types.Scene:
@@ -69,7 +74,7 @@ class Run:
         try:
             yield from self._steps()
             self.state = "DONE"
-        except rendering.Stopped:
+        except _Stopped:
             self.state = "CANCELLED"
         except StyleTXError as error:
             self.state, self.error = "FAILED", str(error)
@@ -150,13 +155,29 @@ class Run:
             store.drop(there - set(frames))  # the engine takes frames at even steps, and single ones were between
         missing = [frame for frame in frames if frame not in there]
         began = time.monotonic()
-        for number, frame in enumerate(missing):
-            self.phase = f"Rendering frame {frame} ({len(frames) - len(missing) + number + 1} of {len(frames)})"
-            self.progress = (len(frames) - len(missing) + number) / len(frames)
-            self.eta = (time.monotonic() - began) / number * (len(missing) - number) if number else None
+        self._show_rendering(began, missing, frames)
+        yield
+        if self.windowed and missing:
+            for frame in rendering.render_beside(scene, layer, {frame: store.path(frame) for frame in missing}):
+                if frame >= 0:
+                    store.add(frame)
+                    missing.remove(frame)
+                    self._show_rendering(began, missing, frames)
+                yield
+        while missing:
+            rendering.render_frame(self.scene, layer, missing[0], store.path(missing[0]))
+            store.add(missing.pop(0))
+            self._show_rendering(began, missing, frames)
             yield
-            yield from rendering.render_frame(self.scene, layer, frame, store.path(frame), self.windowed)
-            store.add(frame)
+
+    def _show_rendering(self, began: float, missing: list[int], frames: list[int]) -> None:
+        """Set phase, progress and ETA. began: when the first of the missing frames was started."""
+        done = len(frames) - len(missing)
+        self.progress = done / len(frames)
+        if missing:
+            self.phase = f"Rendering frame {missing[0]} ({done + 1} of {len(frames)})"
+        self._rendered = self._rendered + 1 if self._rendered >= 0 else 0
+        self.eta = (time.monotonic() - began) / self._rendered * len(missing) if self._rendered else None
 
     def _paint(self, job: dict[str, Any]) -> Steps:
         """Have the worker run the job."""
@@ -192,7 +213,7 @@ class Run:
             self.log = str(message.get("log", ""))
             raise (InputError if message.get("kind") == "input" else WorkError)(str(message.get("message")))
         if kind == "cancelled":
-            raise rendering.Stopped
+            raise _Stopped
         event = events.from_dict(message)
         if isinstance(event, events.Started):
             self.progress = event.kept / max(event.total, 1)
