@@ -329,7 +329,8 @@ def _insert(tree: Any, scene: bpy.types.Scene, layer: str, node: Any) -> None:
     if source is None:
         source = tree.nodes.new("CompositorNodeRLayers")
         source.scene, source.layer = scene, layer
-    node.location = (source.location.x + source.width + 60, source.location.y)
+    # above the way to the node that follows: nodes of the user's are not moved to make room
+    node.location = (source.location.x + source.width + 40, source.location.y + 180)
     picture = source.outputs["Image"]
     targets = [link.to_socket for link in picture.links if link.to_node != node]
     for target in targets:

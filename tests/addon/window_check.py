@@ -172,10 +172,14 @@ def inside() -> None:
         yield
         sidebar = next(region for region in area.regions if region.type == "UI")
         sidebar.active_panel_category = "StyleTX"
-        for number, node in enumerate(common.tree(made).nodes):
-            node.location = (number * 250 - 400, 100)
+        for node, x in zip(common.tree(made).nodes, (900, 0, 500, 900), strict=True):
+            node.location = (x, -220 if node.bl_idname == "CompositorNodeViewer" else 0)
+        for _ in range(10):
+            yield
         with bpy.context.temp_override(window=window, area=area, region=region):
             bpy.ops.node.view_all()
+        space.backdrop_offset = (0.0, 160.0)
+        space.backdrop_zoom = 1.3
         area.tag_redraw()
         for _ in range(20):
             yield
