@@ -138,9 +138,9 @@ def literal_path(path: str) -> str:
 
 def action_curves(animation: bpy.types.AnimData | None) -> list[Any]:
     """The F-curves of an ID's action: those of its slot where actions have slots (4.4 and later)."""
-    action = animation.action if animation else None
-    if action is None:
+    if animation is None or animation.action is None:
         return []
+    action: Any = animation.action
     if not hasattr(action, "layers") or not hasattr(animation, "action_slot"):
         return list(action.fcurves)
     slot = animation.action_slot

@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import bpy
 from bpy.app.handlers import persistent
@@ -150,8 +150,7 @@ def render_beside(scene: bpy.types.Scene, layer: str, frames: dict[int, Path]) -
         )
         assert process.stdout is not None
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        reader = threading.Thread(target=lambda stream: [lines.put(line) for line in stream], args=(process.stdout,),
-                                  daemon=True)
+        reader = threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True)
         reader.start()
         tail: deque[str] = deque(maxlen=5)
         left = list(frames)
@@ -174,6 +173,11 @@ def render_beside(scene: bpy.types.Scene, layer: str, frames: dict[int, Path]) -
         finally:
             process.kill()
             process.wait()
+
+
+def _drain(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
+    for line in stream:
+        lines.put(line)
 
 
 _DONE, _FAILED = "STYLETX-DONE", "STYLETX-FAILED"
