@@ -62,16 +62,12 @@ class MotionSource:
             back = _flow(current_display, previous_display)
             ahead = _flow(previous_display, current_display)
             known = np.ones(back.shape[:2], bool)
-        return_trip = warp(ahead, back)
         known &= inside(back)
-        seen = known & (np.square(back + return_trip).sum(2) < 1)
-        same = known & _agree(back, return_trip)
-        if self.kind == "vectors":
-            same &= _same_surface(previous, current, back)
-        visible = same.astype(np.float32)
+        seen = known & (np.square(back + warp(ahead, back)).sum(2) < 1)
+        visible = seen & _same_depth(previous, current, back) if self.kind == "vectors" else seen
         if _is_cut(previous_display, current_display, back, visible):
             return None
-        return Motion(back, visible, seen)
+        return Motion(back, visible.astype(np.float32), seen)
 
     def _camera_changes(self, previous: Frame, current: Frame) -> bool:
         track = self.shot.camera
@@ -252,33 +248,24 @@ def _agree(back: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     return gap <= 0.01 * (np.square(back).sum(2) + np.square(ahead).sum(2)) + 0.5
 
 
-def _same_surface(previous: Frame, current: Frame, back: np.ndarray) -> np.ndarray:
-    """Depth and object index say that the place in the previous frame shows the same surface."""
-    same = np.ones(back.shape[:2], bool)
-    window = np.ones((3, 3), np.uint8)
-    if previous.depth is not None and current.depth is not None:
-        before, now = np.fmin(previous.depth, np.float32(1e10)), np.fmin(current.depth, np.float32(1e10))
-        near = warp(cv2.erode(before, window), back, "nearest")
-        far = warp(cv2.dilate(before, window), back, "nearest")
-        same &= (now >= near * 0.95) & (now <= far * 1.05)
-    for name in ("crypto", "index"):  # indices are all 0 until somebody sets them, so Cryptomatte comes first
-        before, now = getattr(previous, name), getattr(current, name)
-        if before is not None and now is not None:
-            at = grid(*back.shape[:2]) + back
-            found = np.zeros_like(same)
-            for corner in ((np.floor, np.floor), (np.floor, np.ceil), (np.ceil, np.floor), (np.ceil, np.ceil)):
-                xs = np.clip(corner[0](at[..., 0]), 0, now.shape[1] - 1).astype(np.int64)
-                ys = np.clip(corner[1](at[..., 1]), 0, now.shape[0] - 1).astype(np.int64)
-                found |= before.view(np.int32)[ys, xs] == now.view(np.int32)
-            same &= found
-            break
-    return same
+def _same_depth(previous: Frame, current: Frame, back: np.ndarray) -> np.ndarray:
+    """HxW bool: depth says that the place in the previous frame shows the same surface.
+
+    Object ids could say so too, but they are not antialiased: along every silhouette they flip from frame to frame.
+    """
+    if previous.depth is None or current.depth is None:
+        return np.ones(back.shape[:2], bool)
+    window = np.ones((5, 5), np.uint8)
+    before, now = np.fmin(previous.depth, np.float32(1e10)), np.fmin(current.depth, np.float32(1e10))
+    near = warp(cv2.erode(before, window), back, "nearest")
+    far = warp(cv2.dilate(before, window), back, "nearest")
+    return (now >= near * 0.95) & (now <= far * 1.05)
 
 
 def _is_cut(previous: np.ndarray, current: np.ndarray, back: np.ndarray, visible: np.ndarray) -> bool:
     """Next to nothing of the picture continues."""
     change = np.abs(current - warp(previous, back)).max(2)
-    return float(((change < 0.12) & (visible > 0)).mean()) < 0.2
+    return float(((change < 0.12) & visible).mean()) < 0.2
 
 
 def _flow(here: np.ndarray, there: np.ndarray) -> np.ndarray:

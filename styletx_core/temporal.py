@@ -16,12 +16,12 @@ from .motion import Motion
 from .warp import warp
 
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
-_CHANGE = 0.12  # change beyond it at which half of the paint is new
-_LEAN = 0.15  # a frame's pull of the low frequencies toward the frame alone, at least
-_STALE = 0.15  # difference of the low frequencies to the frame alone that is made up for at once
+_CHANGE = 0.25  # change beyond it at which half of the paint is new
+_LEAN = 0.1  # a frame's pull of the low frequencies toward the frame alone, at least
+_STALE = 0.25  # difference of the low frequencies to the frame alone that is made up for at once
 _AROUND = 5  # pixels on a side of the window of the frame alone within whose colors the paint has to stay ...
-_MARGIN = 0.04  # ... give or take this
-_REGAIN = 0.5  # how much of the lost (or won) energy of fine detail is made up for in a frame
+_MARGIN = 0.02  # ... give or take this
+_REGAIN = 1.0  # how much of the lost (or won) energy of fine detail is made up for in a frame
 
 
 class Temporal:
@@ -68,15 +68,14 @@ class Temporal:
         # paint differs broadly from the frame alone, the more of that is made up for at once
         broad = cv2.GaussianBlur(keep * (stylized - paint), (0, 0), sigma / 2)
         paint = paint + np.clip(_largest(np.abs(broad)) / _STALE, _LEAN, 1)[..., None] * broad
-        fine = paint - cv2.GaussianBlur(paint, (0, 0), 0.7)
-        fine_alone = stylized - cv2.GaussianBlur(stylized, (0, 0), 0.7)
-        energy, wanted = (cv2.GaussianBlur(_total(np.square(f)), (0, 0), sigma) for f in (fine, fine_alone))
-        gain = np.clip((wanted + 1e-5) / (energy + 1e-5), 0.25, 4) ** (_REGAIN / 2)
-        paint = paint + (gain[..., None] - 1) * fine
         # the thin ring that each outline would leave on a flat background, as temporal antialiasing ends it
         window = np.ones((_AROUND, _AROUND), np.uint8)
         paint = np.clip(paint, cv2.erode(stylized, window) - _MARGIN, cv2.dilate(stylized, window) + _MARGIN)
-        out = np.clip(stylized + keep * (paint - stylized), 0, 1)
+        out = stylized + keep * (paint - stylized)
+        energy, wanted = (_detail(p, sigma) for p in (out, stylized))
+        gain = np.clip((wanted + 1e-6) / (energy + 1e-6), 0.25, 4) ** (_REGAIN / 2)
+        out = out + keep * (gain[..., None] - 1) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
+        out = np.clip(out, 0, 1)
         return out, picture + keep * (laid - picture)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -104,13 +103,15 @@ def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.nd
     return np.maximum(_largest(np.abs(wide)) - _RESIDUAL, narrow).clip(min=0) / _CHANGE
 
 
+def _detail(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """HxW: energy of the finest detail, as the Laplacian of the gray picture measures it, around each pixel."""
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return cv2.GaussianBlur(np.square(cv2.Laplacian(gray, cv2.CV_32F)), (0, 0), sigma)
+
+
 # numpy reduces over a last axis of three an order of magnitude slower than this
 def _largest(picture: np.ndarray) -> np.ndarray:
     return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
-
-
-def _total(picture: np.ndarray) -> np.ndarray:
-    return picture[..., 0] + picture[..., 1] + picture[..., 2]
 
 
 def _dither(step: int) -> np.ndarray:
