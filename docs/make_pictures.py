@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the README's picture: `python docs/make_pictures.py`, after tests/scenes/render_measured.py."""
+"""Make the README's picture: `PYTHONPATH=. python docs/make_pictures.py`, after tests/scenes/render_measured.py."""
 
 from __future__ import annotations
 
