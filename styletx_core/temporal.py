@@ -16,12 +16,13 @@ from .motion import Motion
 from .warp import warp
 
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
-_CHANGE = 0.25  # change beyond it at which half of the paint is new
+_CHANGE = 0.22  # change beyond it at which half of the paint is new
 _LEAN = 0.1  # a frame's pull of the low frequencies toward the frame alone, at least
 _STALE = 0.25  # difference of the low frequencies to the frame alone that is made up for at once
 _AROUND = 5  # pixels on a side of the window of the frame alone within whose colors the paint has to stay ...
 _MARGIN = 0.02  # ... give or take this
-_REGAIN = 1.0  # how much of the lost (or won) energy of fine detail is made up for in a frame
+_REGAIN_STROKES = 0.5  # how much of the lost (or won) energy of strokes is made up for in a frame
+_REGAIN_DETAIL = 1.0  # ... and of detail finer than strokes
 
 
 class Temporal:
@@ -72,9 +73,11 @@ class Temporal:
         window = np.ones((_AROUND, _AROUND), np.uint8)
         paint = np.clip(paint, cv2.erode(stylized, window) - _MARGIN, cv2.dilate(stylized, window) + _MARGIN)
         out = stylized + keep * (paint - stylized)
-        energy, wanted = (_detail(p, sigma) for p in (out, stylized))
-        gain = np.clip((wanted + 1e-6) / (energy + 1e-6), 0.25, 4) ** (_REGAIN / 2)
-        out = out + keep * (gain[..., None] - 1) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
+        strokes = _strokes(out)
+        found, wanted = (_total(np.square(s)) for s in (strokes, _strokes(stylized)))
+        out = out + keep * _more(found, wanted, sigma, _REGAIN_STROKES) * strokes
+        found, wanted = (_detail(p) for p in (out, stylized))
+        out = out + keep * _more(found, wanted, sigma, _REGAIN_DETAIL) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
         out = np.clip(out, 0, 1)
         return out, picture + keep * (laid - picture)
 
@@ -103,10 +106,20 @@ def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.nd
     return np.maximum(_largest(np.abs(wide)) - _RESIDUAL, narrow).clip(min=0) / _CHANGE
 
 
-def _detail(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """HxW: energy of the finest detail, as the Laplacian of the gray picture measures it, around each pixel."""
-    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return cv2.GaussianBlur(np.square(cv2.Laplacian(gray, cv2.CV_32F)), (0, 0), sigma)
+def _strokes(picture: np.ndarray) -> np.ndarray:
+    """The frequencies of strokes: above those that lean toward the frame alone, below the finest."""
+    return cv2.GaussianBlur(picture, (0, 0), 0.7) - cv2.GaussianBlur(picture, (0, 0), 2.8)
+
+
+def _detail(picture: np.ndarray) -> np.ndarray:
+    """HxW: energy of the finest detail, as the Laplacian of the gray picture measures it."""
+    return np.square(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_32F))
+
+
+def _more(found: np.ndarray, wanted: np.ndarray, sigma: float, share: float) -> np.ndarray:
+    """HxWx1: what part of a band is to be added to it, so that its energy around comes nearer to the wanted one."""
+    around, wanted_around = (cv2.GaussianBlur(energy, (0, 0), sigma) for energy in (found, wanted))
+    return (np.clip((wanted_around + 1e-6) / (around + 1e-6), 0.25, 4) ** (share / 2) - 1)[..., None]
 
 
 # numpy reduces over a last axis of three an order of magnitude slower than this
@@ -132,3 +145,7 @@ def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float
         return None
     gap = now - warp(before, motion.offset, "linear")
     return float(np.sqrt(np.square(gap[motion.seen]).mean(dtype=np.float64)))
+
+
+def _total(picture: np.ndarray) -> np.ndarray:
+    return picture[..., 0] + picture[..., 1] + picture[..., 2]

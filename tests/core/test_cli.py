@@ -315,7 +315,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_stopped_and_started_again(material: Material, tmp_path: Path, sign: signal.Signals, code: int) -> None:
     """Kill -9 and Ctrl-C; the second run finishes with the very files of an uninterrupted one."""
-    source = write_exr(tmp_path / "in", 40)
+    source = write_exr(tmp_path / "in", 120)  # so many that it is still at work when the signal comes
     command = stylize(material, source, tmp_path / "out", "--progress", "json")
     process = subprocess.Popen(
         [sys.executable, "-m", "styletx_core", *command],
@@ -335,7 +335,7 @@ def test_stopped_and_started_again(material: Material, tmp_path: Path, sign: sig
         assert err.startswith("Stopped; finished frames are kept") and err.count("\n") == 1
 
     left = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("shot_*.exr")}
-    assert 5 <= len(left) < 40
+    assert 5 <= len(left) < 120
     assert main(command) == 0
     assert main(stylize(material, source, tmp_path / "whole")) == 0
     expected = {path.name: path.read_bytes() for path in (tmp_path / "whole").glob("shot_*.exr")}
