@@ -143,7 +143,8 @@ def color_strong() -> dict[str, Any]:
     made.styletx.format = "PNG"
     bpy.ops.styletx.stylize_render()
     return {"painted": made.styletx.result_path.replace("####", "0001"),
-            "shown": picture(made, "shown", 1, "png", True)}
+            "shown": picture(made, "shown", 1, "png", True),
+            "config": sys.modules[MODULE + ".scene_job"].color_config()}
 
 
 def cancel() -> dict[str, Any]:
