@@ -322,6 +322,8 @@ def test_stopped_and_started_again(material: Material, tmp_path: Path, sign: sig
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell that starts the tests in its background has them ignore Ctrl-C, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None and process.stderr is not None
     for line in process.stdout:
