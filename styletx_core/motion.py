@@ -8,7 +8,6 @@ and will be at (x - Z, y + W).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -36,9 +35,6 @@ class Motion:
     offset: np.ndarray
     visible: np.ndarray
     seen: np.ndarray
-
-
-Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class MotionSource:

@@ -48,13 +48,9 @@ def gram_distance(found: Target, wanted: Target) -> Tensor:
     return ((found.gram - wanted.gram).square().sum((-1, -2)) / wanted.gram.square().sum((-1, -2))).mean()
 
 
-def instance_normalize(features: Tensor) -> Tensor:
-    return F.instance_norm(features)
-
-
 def content_distance(found: Tensor, wanted: Tensor) -> Tensor:
     """Mean squared difference of instance-normalized features."""
-    return F.mse_loss(instance_normalize(found), instance_normalize(wanted))
+    return F.mse_loss(F.instance_norm(found), F.instance_norm(wanted))
 
 
 def total_variation(picture: Tensor) -> Tensor:

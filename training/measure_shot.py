@@ -18,7 +18,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 import styletx_core
 from styletx_core.color import ViewTransform, to_picture
@@ -27,9 +26,9 @@ from styletx_core.job import Input, Job, Output, Settings, Style, ViewSettings
 from styletx_core.motion import make_motion
 from styletx_core.shot import open_shot
 from styletx_core.temporal import temporal_error
-from training import losses
-from training.data import read_picture, to_tensor
-from training.vgg import ALL_LAYERS, VGG19
+from training.data import read_picture
+from training.measure_stills import measure
+from training.vgg import VGG19
 
 FRAMES = (10, 20, 100)  # counted from the shot's first
 
@@ -57,15 +56,19 @@ def main() -> None:
             if args.light:
                 row["ghost"] = _ghost(args, style, Path(temporary))
             rows.append(row)
-            print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
+            print(_line(row), flush=True)
     keys = [k for k in rows[0] if k != "style_picture"]
     mean: dict[str, float | str] = {"style_picture": "MEAN"}
     mean |= {k: float(np.mean([float(r[k]) for r in rows])) for k in keys}
-    print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in mean.items()))
+    print(_line(mean))
     if args.json:
         args.json.write_text(json.dumps([*rows, mean], indent=1))
     if args.sheet:
         cv2.imwrite(str(args.sheet), cv2.cvtColor((np.vstack(sheet) * 255 + 0.5).astype(np.uint8), cv2.COLOR_RGB2BGR))
+
+
+def _line(row: dict[str, float | str]) -> str:
+    return "  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
 
 
 def _job(args: argparse.Namespace, shot: Path, style: Path, motion: str, out: Path) -> Job:
@@ -111,7 +114,7 @@ def _measure(args, shot: Path, style: Path, vgg: VGG19, temporary: Path, sheet: 
         numbers = list(steady)
         result = {f"error_{kind}": _rms(values) for kind, values in found.items()}
         result["ratio"] = result["error_steady"] / result["error_alone"]
-        picture_style = to_tensor(read_picture(style, 512))
+        style_picture = read_picture(style, 512).astype(np.float32) / 255
         for count in FRAMES:
             if count > len(numbers):
                 continue
@@ -119,9 +122,9 @@ def _measure(args, shot: Path, style: Path, vgg: VGG19, temporary: Path, sheet: 
             inp = to_picture(opened.read(number), opened.encoding, transform)
             a, s = _read(alone[number]), _read(steady[number])
             result[f"sharpness_{count}"] = _sharpness(s) / _sharpness(a)
-            style_a, content_a = _distances(a, inp, picture_style, vgg)
-            style_s, content_s = _distances(s, inp, picture_style, vgg)
-            result[f"style_{count}"], result[f"content_{count}"] = style_s / style_a, content_s / content_a
+            of_alone, of_steady = (measure(p, inp, style_picture, vgg) for p in (a, s))
+            for name in ("style", "content"):
+                result[f"{name}_{count}"] = of_steady[name] / of_alone[name]
             sheet.append(np.hstack([inp, a, s]))
     return result
 
@@ -136,14 +139,6 @@ def _ghost(args: argparse.Namespace, style: Path, temporary: Path) -> float:
 
 def _sharpness(picture: np.ndarray) -> float:
     return float(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-
-
-@torch.no_grad()
-def _distances(picture: np.ndarray, inp: np.ndarray, style: torch.Tensor, vgg: VGG19) -> tuple[float, float]:
-    out = vgg(to_tensor(picture), ALL_LAYERS)
-    wanted, content = vgg(style, ALL_LAYERS), vgg(to_tensor(inp), ("relu4_1",))["relu4_1"]
-    styles = [losses.style_distance(losses.statistics(out[n]), losses.statistics(wanted[n])) for n in ALL_LAYERS]
-    return float(torch.stack(styles).mean()), float(losses.content_distance(out["relu4_1"], content))
 
 
 def _rms(values: list[float]) -> float:
