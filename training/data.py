@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.losses import Target, statistics
-from training.vgg import STYLE_LAYERS, VGG19
+from styletx_core.perceptual.losses import Target, statistics
+from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
 
 HELD_OUT = 10  # one file in so many is never trained on
 _TYPES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}

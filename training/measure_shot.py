@@ -28,7 +28,7 @@ from styletx_core.shot import open_shot
 from styletx_core.temporal import temporal_error
 from training.data import read_picture
 from training.measure_stills import measure
-from training.vgg import VGG19
+from styletx_core.perceptual.vgg import VGG19
 
 FRAMES = (10, 20, 100)  # counted from the shot's first
 

