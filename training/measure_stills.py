@@ -18,8 +18,8 @@ import torch
 
 import styletx_core
 from styletx_core.perceptual import losses
-from training.data import list_pictures, read_picture, to_tensor
 from styletx_core.perceptual.vgg import ALL_LAYERS, VGG19
+from training.data import list_pictures, read_picture, to_tensor
 
 PHOTOS, STYLES, SIDE = 7, 6, 512
 

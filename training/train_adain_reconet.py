@@ -25,9 +25,9 @@ from safetensors.torch import save_file
 
 from styletx_core.methods.adain_reconet_net import CODE, Network
 from styletx_core.perceptual import losses
+from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
 from training.data import Contents, Style, Styles, list_pictures, to_tensor
 from training.motion import make_pair
-from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
 
 # fmt: off
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
