@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,37 +12,8 @@ import torch
 from torch import Tensor
 
 from styletx_core.perceptual.losses import Target, statistics
+from styletx_core.perceptual.pictures import read_picture
 from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
-
-HELD_OUT = 10  # one file in so many is never trained on
-_TYPES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
-
-
-def list_pictures(folders: list[Path], held_out: bool | None = None) -> list[Path]:
-    """Picture files below ``folders``; ``held_out`` picks one side of the fixed split, None both.
-
-    The split depends on the file's name alone, so it stays when pictures are added.
-    """
-    files = [p for folder in folders for p in sorted(folder.rglob("*")) if p.suffix.lower() in _TYPES]
-    if held_out is None:
-        return files
-    return [p for p in files if (zlib.crc32(p.name.encode()) % HELD_OUT == 0) == held_out]
-
-
-def read_picture(path: Path, longest: int | None = None) -> np.ndarray:
-    """(H, W, 3) uint8 sRGB, shrunk so that its longer side has at most ``longest`` pixels."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise SystemExit(f"{path} cannot be read as a picture; remove it from the training data.")
-    return resize_longest(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), longest)
-
-
-def resize_longest(picture: np.ndarray, longest: int | None) -> np.ndarray:
-    height, width = picture.shape[:2]
-    if longest is None or max(height, width) <= longest:
-        return picture
-    scale = longest / max(height, width)
-    return cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
 
 
 def to_tensor(picture: np.ndarray) -> Tensor:

@@ -24,10 +24,10 @@ from styletx_core.color import ViewTransform, to_picture
 from styletx_core.events import FrameDone
 from styletx_core.job import Input, Job, Output, Settings, Style, ViewSettings
 from styletx_core.motion import make_motion
+from styletx_core.perceptual.pictures import read_picture
 from styletx_core.perceptual.vgg import VGG19
 from styletx_core.shot import open_shot
 from styletx_core.temporal import temporal_error
-from training.data import read_picture
 from training.measure_stills import measure
 
 FRAMES = (10, 20, 100)  # counted from the shot's first

@@ -18,8 +18,9 @@ import torch
 
 import styletx_core
 from styletx_core.perceptual import losses
+from styletx_core.perceptual.pictures import list_pictures, read_picture
 from styletx_core.perceptual.vgg import ALL_LAYERS, VGG19
-from training.data import list_pictures, read_picture, to_tensor
+from training.data import to_tensor
 
 PHOTOS, STYLES, SIDE = 7, 6, 512
 

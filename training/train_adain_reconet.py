@@ -25,8 +25,9 @@ from safetensors.torch import save_file
 
 from styletx_core.methods.adain_reconet_net import CODE, Network
 from styletx_core.perceptual import losses
+from styletx_core.perceptual.pictures import list_pictures
 from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
-from training.data import Contents, Style, Styles, list_pictures, to_tensor
+from training.data import Contents, Style, Styles, to_tensor
 from training.motion import make_pair
 
 # fmt: off

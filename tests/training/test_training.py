@@ -15,7 +15,7 @@ import torch
 
 import styletx_core
 from styletx_core.perceptual import losses
-from training.data import list_pictures
+from styletx_core.perceptual.pictures import list_pictures
 from training.measure_stills import ssim
 from training.motion import make_pair
 from training.painters import paint
