@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Losses, in the very form in which they are measured (docs/measures.md), so that numbers can be compared.
 
-All take float32 features or pictures of shape (N, C, H, W) and give a scalar tensor, the mean over the batch.
+All take features (float32, or bfloat16 to be fast) or pictures of shape (N, C, H, W) and give a float32 scalar
+tensor, the mean over the batch.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Target(NamedTuple):
 def statistics(features: Tensor) -> Target:
     """Mean, standard deviation and gram matrix over positions; a batch dimension stays in front."""
     matrix = gram(features)
-    mean = features.mean((2, 3))
+    mean = features.mean((2, 3), dtype=torch.float32)
     # the gram's diagonal is the mean square; a channel that never fires has no deviation, and the root's slope
     # there would be infinite
     variance = matrix.diagonal(dim1=1, dim2=2) - mean.square()
@@ -32,9 +33,9 @@ def statistics(features: Tensor) -> Target:
 
 
 def gram(features: Tensor) -> Tensor:
-    """F F^T / positions, (N, C, C) (Gatys et al. 2015, section 2, with the size taken out)."""
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
+    """F F^T / positions, (N, C, C) float32 (Gatys et al. 2015, section 2, with the size taken out)."""
+    flat = features.permute(0, 2, 3, 1).flatten(1, 2)  # no copy where channels come last
+    return torch.bmm(flat.transpose(1, 2), flat).float() / flat.shape[1]
 
 
 def style_distance(found: Target, wanted: Target) -> Tensor:
@@ -50,7 +51,7 @@ def gram_distance(found: Target, wanted: Target) -> Tensor:
 
 def content_distance(found: Tensor, wanted: Tensor) -> Tensor:
     """Mean squared difference of instance-normalized features."""
-    return F.mse_loss(F.instance_norm(found), F.instance_norm(wanted))
+    return F.mse_loss(F.instance_norm(found.float()), F.instance_norm(wanted.float()))
 
 
 def total_variation(picture: Tensor) -> Tensor:
