@@ -95,7 +95,8 @@ def halo(out: Tensor, inp: Tensor, mask: Tensor) -> Tensor:
     """
 
     def grown(pixels: int) -> Tensor:
-        return F.max_pool2d(mask, 2 * pixels + 1, 1, pixels)
+        rows = F.max_pool2d(mask, (1, 2 * pixels + 1), 1, (0, pixels))
+        return F.max_pool2d(rows, (2 * pixels + 1, 1), 1, (pixels, 0))
 
     def of_cells(picture: Tensor) -> Tensor:
         return F.avg_pool2d(picture, _CELL, _CELL // 2)
