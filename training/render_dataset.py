@@ -25,7 +25,7 @@ import bpy
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # started as a script, in Blender's Python
 
 from addon import compat, shots
-from styletx_core.errors import InputError
+from styletx_core.errors import InputError, WorkError
 from training import render_scenes
 
 
@@ -37,6 +37,9 @@ def main() -> int:
     except InputError as error:
         print(f"render_dataset: {error}", file=sys.stderr)
         return 2
+    except (WorkError, OSError, RuntimeError) as error:  # Blender says with a RuntimeError that it could not render
+        print(f"render_dataset: {str(error).strip()} (finished shots are kept)", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -61,10 +64,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, height = map(int, text.lower().split("x"))
-    if min(width, height) < 16:
-        raise ValueError
-    return width, height
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 16):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; give one such as 320x180, at least 16 pixels a side")
+    return int(width), int(height)
 
 
 def _scenes(args: argparse.Namespace) -> Iterator[tuple[str, Any, int]]:
