@@ -142,6 +142,16 @@ def test_results_of_a_shot(shot: Path, pictures: Path, tmp_path: Path) -> None:
     assert value["same"]["content"] < 1e-4 < value["glow"]["content"]
 
 
+@pytest.mark.parametrize(("frames", "words"), [(2, "lacks frame 3"), (3, "192x90, but the shot is 192x176")])
+def test_results_that_are_not_of_the_shot(
+    shot: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], frames: int, words: str
+) -> None:
+    write_results(tmp_path / "style_0" / shot.name, [np.zeros((90, WIDTH, 3))] * frames)
+    style = pictures / "styles" / "style_0.png"
+    assert main(["evaluate", "--shot", str(shot), "--style", str(style), "--results", str(tmp_path)]) == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_method_on_photos_and_shots(
     material: Material, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
