@@ -92,7 +92,7 @@ class _Run:
             linear = shot.encoding == "linear" or any(Path(style.path).suffix.lower() == ".exr" for style in job.styles)
             linear |= _format(job, shot).startswith("exr")
             transform = ViewTransform(job.view, environment=linear or job.view != ViewSettings())
-            styles = [(_style_picture(style.path, transform), style.weight) for style in job.styles]
+            styles = [(style_picture(style.path, transform), style.weight) for style in job.styles]
             masks = [style.mask and stack.enter_context(open_shot(style.mask)) or None for style in job.styles]
             for mask in masks:
                 _check_mask(mask, shot)
@@ -385,7 +385,7 @@ def _open_results(
     return open_results(job, fingerprint, paths, [*files, *(Path(style.path) for style in job.styles)])
 
 
-def _style_picture(path: str, transform: ViewTransform) -> np.ndarray:
+def style_picture(path: str, transform: ViewTransform) -> np.ndarray:
     """HxWx3 float32 display-referred; raises InputError for what is not one picture."""
     if not Path(path).is_file():
         raise InputError(f"There is no style picture '{path}'; check the path.")
