@@ -40,7 +40,7 @@ def add_command(
         help="style picture; several are learned side by side")  # fmt: skip
     add("--out", metavar="FILE", help="the weights (default: SHOT.tuned.safetensors beside the shot)")
     add("--overwrite", action="store_true", help="replace the weights that are there")
-    add("--steps", type=int, default=200, metavar="N", help="(default: %(default)s)")
+    add("--steps", type=int, default=300, metavar="N", help="(default: %(default)s)")
     add("--minutes", type=float, metavar="N", help="learn for so long, instead of --steps")
     add("--rate", type=float, default=5e-4, help="learning rate (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the random windows (default: 0)")

@@ -63,7 +63,7 @@ class Tuning:
     view: ViewSettings = field(default_factory=ViewSettings)
     weights: str | None = None  # to start from; None takes those that ship with the package
     device: str = "auto"
-    steps: int = 200
+    steps: int = 300
     minutes: float | None = None
     rate: float = RATE
     seed: int = 0
