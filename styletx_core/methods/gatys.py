@@ -27,13 +27,15 @@ from .gatys_loss import Grams, Objective, Region, observe
 
 _CONTENT = 0.01  # weight of the content loss, and ...
 _STYLE = 10.0  # ... of a style layer's, which is over its channels to the fourth
+_SMOOTH = 10.0  # of the squared differences of neighbors, and ...
+_TEMPORAL = 1000.0  # ... to the frame before, in values 0..255
 _CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
 _COMPONENT = {"relu1_1": "texture", "relu2_1": "texture", "relu3_1": "stroke", "relu4_1": "form", "relu5_1": "form"}
 _COARSEST = 128  # pixels of the coarsest level's shorter side, at least
 _COARSE_STEPS = 0.5  # of the steps at the level above
 _FLAT = 10  # steps over which the loss has to fall by the tolerance
 _GRAIN = 0.15  # standard deviation of the noise to start from
-_HISTORY = 10  # pairs of pictures that L-BFGS remembers
+_HISTORY = 20  # pairs of pictures that L-BFGS remembers
 _RATE = 0.02  # of Adam, of the values' range
 
 
@@ -162,8 +164,8 @@ class Gatys(Method):
             layers,
             content_weight=_CONTENT * float(self.options["content_weight"]),
             style_weight=_STYLE * float(self.options["style_weight"]),
-            smooth_weight=float(self.options["smooth"]),
-            temporal_weight=float(self.options["temporal"]),
+            smooth_weight=_SMOOTH * float(self.options["smooth"]),
+            temporal_weight=_TEMPORAL * float(self.options["temporal"]),
         )
 
     def _style_grams(self, index: int, size: tuple[int, int], colors: color.Colors | None) -> Grams:
