@@ -111,7 +111,7 @@ class _Run:
                 painter = _Painter(job.settings, styles, masks, shot, transform, motion, self.check)
                 self.device = painter.device
             yield Started(len(shot.numbers), len(done), shot.width, shot.height, self.device, motion.kind)
-            yield from map(Notice, _notices(shot, transform, motion, writer))
+            yield from map(Notice, _notices(job, shot, transform, motion, writer))
 
             results.begin()
             errors: Errors = dict(progress.errors) if progress else {}
@@ -415,8 +415,12 @@ def _format(job: Job, shot: Shot) -> str:
     return {"8": "png8", "16": "png16", "half": "exr_half", "float": "exr_float"}[shot.bit_depth]
 
 
-def _notices(shot: Shot, transform: ViewTransform, motion: MotionSource, writer: FrameWriter) -> list[str]:
+def _notices(job: Job, shot: Shot, transform: ViewTransform, motion: MotionSource, writer: FrameWriter) -> list[str]:
     notices = [*shot.notices, *motion.notices]
+    if len(shot.numbers) > 1 and not method_info(job.settings.method).shot:
+        notices.append(
+            f"The method '{job.settings.method}' is made for single pictures; a shot takes its time once a frame."
+        )
     # From display to display the view transform does nothing, so what it has to say would only confuse.
     if "linear" in (shot.encoding, writer.encoding):
         notices += transform.notices

@@ -9,9 +9,10 @@ measured against. In a shot each frame starts from the previous result carried a
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..perceptual.vgg import VGG19
+from ..registry import MethodInfo
 from . import gatys_color as color
 from .base import SMALLEST, Guide, Method, Picture, Step
 from .gatys_descent import LBFGS, Adam, Descent
@@ -52,9 +54,14 @@ class Gatys(Method):
     _colors: color.Colors | None = None  # the shot's
     _grams: dict[tuple[int, tuple[int, int]], Grams]  # of the styles, by their number and the level's size
 
-    def _load(self, weights: str | Path | None) -> None:
-        if self.dtype != torch.float32:
+    def __init__(
+        self, device: str, precision: str, weights: str | Path | None, info: MethodInfo, options: Mapping[str, Any]
+    ) -> None:
+        if precision == "float16":
             raise InputError("The method 'gatys' follows slopes that half precision cannot hold; give float32 or auto.")
+        super().__init__(device, "float32", weights, info, options)
+
+    def _load(self, weights: str | Path | None) -> None:
         self._vgg = _network(self.device)
         self._grams = {}
 

@@ -288,6 +288,7 @@ def test_methods_tells_what_each_can_do(capsys: pytest.CaptureFixture[str]) -> N
         (["--precision", "float16"], "float32 or auto"),
         (["--preview", "now.gif"], "has to end in .png, .jpg"),
         (["--mask", "nowhere.png"], "nowhere.png"),
+        (["--preview", "{photo}"], "would replace"),
         (["--method", "adain_reconet", "--mask", "m.png"], "leave the masks out"),
         (["--method", "adain_reconet", "--preview", "now.png"], "leave the preview out"),
         (["--method", "adain_reconet", "--option", "steps=9"], "has no option 'steps'"),
@@ -297,6 +298,7 @@ def test_each_bad_option_gets_its_sentence(
     material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     arguments = ["stylize", str(material.photo), "--output", str(tmp_path / "out"), "--method", "gatys"]
+    options = [text.format(photo=material.photo) for text in options]
     assert main([*arguments, "--style", str(material.style), *options]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and "Traceback" not in said
