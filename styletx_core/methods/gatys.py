@@ -34,7 +34,7 @@ _TEMPORAL = 1000.0  # ... to the frame before, in values 0..255
 _CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
 _COMPONENT = {"relu1_1": "texture", "relu2_1": "texture", "relu3_1": "stroke", "relu4_1": "form", "relu5_1": "form"}
 _COARSEST = 128  # pixels of the coarsest level's shorter side, at least
-_COARSE_STEPS = 0.5  # of the steps at the level above
+_COARSE = 0.2  # of the steps, for all coarser levels together
 _FLAT = 10  # steps over which the loss has to fall by the tolerance
 _GRAIN = 0.15  # standard deviation of the noise to start from
 _HISTORY = 20  # pairs of pictures that L-BFGS remembers
@@ -121,12 +121,12 @@ class Gatys(Method):
         return [(max(SMALLEST, height >> i), max(SMALLEST, width >> i)) for i in reversed(range(levels))]
 
     def _counts(self, levels: int) -> list[int]:
-        """Steps of each level, coarsest first; as many as the option says altogether, the most on the finest."""
-        steps = int(self.options["steps"])
-        shares = [_COARSE_STEPS ** (levels - 1 - i) for i in range(levels)]
-        counts = [int(steps * share / sum(shares)) for share in shares]
-        counts[-1] += steps - sum(counts)
-        return counts
+        """Steps of each level, coarsest first; as many as the option says altogether, most of them on the finest."""
+        steps, coarser = int(self.options["steps"]), levels - 1
+        if not coarser:
+            return [steps]
+        each = round(_COARSE * steps / coarser)
+        return [each] * coarser + [steps - each * coarser]
 
     def _first(
         self, content: Picture, start: Picture | None, visible: np.ndarray | None, size: tuple[int, int]
