@@ -18,8 +18,8 @@ from .pairs import Pair, Pairs
 STILLS = 4  # frames whose style and content are measured, at most
 STYLE_SIDE = 512  # style pictures are seen with their longer side at most this long
 
-# What may be lost, as a share of the start's: as much as cannot be told apart by eye.
-_STYLE, _CONTENT, _SHARPNESS, _CONTRAST = 1.02, 1.05, 0.95, 0.97
+# What may be lost, as a share of the start's: little enough not to be noticed.
+_STYLE, _CONTENT, _SHARPNESS, _CONTRAST = 1.02, 1.08, 0.95, 0.97
 
 
 class Measure:
