@@ -9,7 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-_SHORTER = 0.25  # of a step after which the loss had risen
+_RISE = 1.2  # of the loss, that is borne: waiting for the slope to fall again costs less than turning back
+_SHORTER = 0.25  # of a step after which the loss had risen by more
 _BROADEST = 64  # pixels of a wave beyond which broader ones are not favored more
 
 
@@ -44,7 +45,8 @@ class LBFGS:
     Where nothing is known yet of the curvature, the step favors broad changes over fine ones, as pictures do: by the
     inverse of the spatial frequency. Without this a good part of the first hundred steps goes into laying out colors
     as grain. Values at a bound that the slope would push out stay out of the step (Bertsekas 1982). There is no line
-    search: where the loss rose, the next step is a shorter one from the better picture, and what was learned is kept.
+    search: where the loss rose much, the next step is a shorter one from the better picture, and what was learned is
+    kept.
 
     history: pairs of pictures that are remembered. first: root mean square change of the first step.
     """
@@ -60,7 +62,7 @@ class LBFGS:
         if self._last is not None:
             self._remember(x - self._last[0], gradient - self._last[1])
         self._last = x, gradient
-        if self._best is not None and not loss <= self._best[0]:
+        if self._best is not None and not loss <= _RISE * self._best[0]:
             better = self._best[1]
             return better + _SHORTER * (x - better)
         self._best = loss, x, gradient
