@@ -33,7 +33,7 @@ from ..perceptual.vgg import STYLE_LAYERS, VGG19
 from ..registry import load
 from ..shot import Shot, open_shot
 from .events import TuneFinished, TuneMeasured, TuneStarted, TuneStep
-from .figures import STYLE_SIDE, Measure, better, holds
+from .figures import STYLE_SIDE, Measure, better, holds, steady
 from .pairs import MARGIN, Pairs, Windows
 
 RATE = 5e-4
@@ -43,10 +43,10 @@ MEASURE_EVERY = 25  # steps
 W_CONTENT, W_STYLE, W_GRAM = 3.0, 25.0, 20.0
 W_FEATURE = 0.3  # ReCoNet's feature-map temporal loss
 W_DETAIL = 30.0  # detail as fine and as strong as at the start: blur is the cheapest way to be steady
-DETAIL = 1.1  # of the start's, for the mean holds what single windows miss
-W_OUTPUT = 800.0  # ReCoNet's output temporal loss, at the start: the measured figures move it up and down
-RAISE, LOWER = 1.4, 0.6
-MOST = 3000.0
+CELL = 32  # pixels on a side of the cells in which detail is held
+DETAIL = 1.05  # of the start's, for the mean holds what single windows miss
+W_OUTPUT = 1000.0  # ReCoNet's output temporal loss, at the start: the measured figures move it up and down
+RAISE, LOWER = 1.5, 0.75
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _tune(tuning: Tuning, cancelled: Callable[[], bool]) -> Generator[Event, Non
             if is_best:
                 found, best, best_step = kept, figures, clock.step
                 tried.replace(kept)
-            learner.weigh(holds(figures, start))
+            learner.weigh(holds(figures, start) and not steady(figures, start))
             yield TuneMeasured(clock.step, figures, is_best)
             clock.rest()
         if found is not None:
@@ -223,7 +223,7 @@ class _Learner:
             W_CONTENT * losses.content_distance(found["relu4_1"], wanted)
             + W_STYLE * torch.stack([losses.style_distance(*pair) for pair in pairs]).mean()
             + W_GRAM * torch.stack([losses.gram_distance(*pair) for pair in pairs]).mean()
-            + W_DETAIL * F.relu(DETAIL - _detail(out[count:]) / (_detail(at_start) + 1e-6)).square().mean()
+            + W_DETAIL * _lost(_detail(out[count:]), _detail(at_start))
             + W_FEATURE * losses.feature_temporal(features[count:], losses.warp(features[:count], offset), seen)
             + self.output
             * losses.output_temporal(
@@ -235,9 +235,9 @@ class _Learner:
             )
         )
 
-    def weigh(self, held: bool) -> None:
-        """Ask for more steadiness while nothing is lost by it, for less where something is."""
-        self.output = min(MOST, self.output * (RAISE if held else LOWER))
+    def weigh(self, more: bool) -> None:
+        """Ask for more steadiness, or for less."""
+        self.output *= RAISE if more else LOWER
 
     def save(self, path: Path, tuning: Tuning, step: int) -> None:
         """The averaged weights, in half precision, as they ship."""
@@ -309,9 +309,17 @@ def _inner(picture: Tensor, margin: int) -> Tensor:
 
 
 def _detail(picture: Tensor) -> Tensor:
-    """(N,): energy of the finest detail, the mean square of the luminance's Laplacian."""
+    """(N, 1, rows, columns): energy of the finest detail by cells, the mean square of the luminance's Laplacian."""
     kernel = picture.new_tensor(((0, 1, 0), (1, -4, 1), (0, 1, 0))).view(1, 1, 3, 3)
-    return F.conv2d(losses.luminance(picture), kernel).square().mean((1, 2, 3))
+    energy = F.conv2d(losses.luminance(picture), kernel).square()
+    side = min(CELL, *energy.shape[-2:])
+    return F.avg_pool2d(energy, side, max(1, side // 2))
+
+
+def _lost(found: Tensor, wanted: Tensor) -> Tensor:
+    """What is missing of the wanted detail, by cells: else what moves fast fades and what rests makes up for it."""
+    missing = F.relu(DETAIL - found / (wanted + 1e-6)).square()
+    return (wanted * missing).sum() / (wanted.sum() + 1e-6)
 
 
 def _faster(vgg: VGG19) -> VGG19:
