@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from styletx_core.files import atomic_path
 
 from styletx_core.perceptual.losses import Target, statistics
 from styletx_core.perceptual.pictures import read_picture
@@ -51,9 +55,9 @@ class Styles:
     Pictures are drawn by how much color and texture they have, for most paintings in museums are dark and smooth.
     """
 
-    def __init__(self, files: list[Path], vgg: VGG19, versions: int = 2) -> None:
-        self.pictures = [read_picture(f, 512) for f in files]
-        self.vgg, self.versions = vgg, versions
+    def __init__(self, files: list[Path], vgg: VGG19, versions: int = 2, folder: Path | None = None) -> None:
+        self.files, self.pictures = files, [read_picture(f, 512) for f in files]
+        self.vgg, self.versions, self.folder = vgg, versions, folder
         self.cache: dict[tuple[int, int], Style] = {}
         weight = np.array([_liveliness(p) for p in self.pictures]).argsort().argsort() / len(files)
         self.chance = (0.25 + weight) / (0.25 + weight).sum()
@@ -65,8 +69,28 @@ class Styles:
             self.cache[key] = self._make(*key)
         return self.cache[key]
 
-    @torch.no_grad()
     def _make(self, index: int, version: int) -> Style:
+        """Computed, or read from the folder that keeps them from one training to the next."""
+        if self.folder is None:
+            return self._compute(index, version)
+        file, name = self.folder, self.files[index]
+        tag = zlib.crc32(f"{name}{name.stat().st_size}{version}".encode())
+        file = self.folder / f"{tag:08x}.safetensors"
+        if file.exists():
+            kept = load_file(file)
+            targets = [Target(kept[f"mean{i}"], kept[f"std{i}"], kept[f"gram{i}"]) for i in range(len(STYLE_LAYERS))]
+            return Style(kept["picture"].float() / 255, targets)
+        style = self._compute(index, version)
+        kept = {"picture": (style.picture * 255).round().byte().contiguous()}
+        for i, target in enumerate(style.targets):
+            kept |= {f"{k}{i}": v.contiguous() for k, v in target._asdict().items()}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(file) as aside:
+            save_file(kept, aside)
+        return style
+
+    @torch.no_grad()
+    def _compute(self, index: int, version: int) -> Style:
         picture = self.pictures[index]
         if version:
             picture = remake(picture, np.random.default_rng((index, version)))

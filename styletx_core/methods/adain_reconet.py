@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import InputError
 from ..registry import method_info
-from .adain_reconet_net import REDUCTION, Layer, Network, Statistics, fold, run, run_folded
+from .adain_reconet_net import REDUCTION, Layer, Layers, Network, Statistics, fold, run, run_folded
 from .base import SMALLEST, Method, Picture
 
 STYLE_SIDE = 256  # the style encoder sees the style picture with its shorter side this long
@@ -31,7 +31,7 @@ class AdaINReCoNet(Method):
     _code: torch.Tensor | None = None  # the style's
     _own: torch.Tensor | None = None  # the shot's own, where its statistics are fixed
     _thumbnails: torch.Tensor | None = None
-    _paths: dict[float, list[Layer]]  # content paths ready to run, by strength
+    _paths: dict[float, Layers]  # content paths ready to run, by strength
 
     def _load(self, weights: str | Path | None) -> None:
         path = Path(weights) if weights is not None else method_info("adain_reconet").weights
@@ -102,7 +102,7 @@ class AdaINReCoNet(Method):
                 run(self._thumbnails.float(), layers, statistics)
                 if len(self._paths) > 16:  # a keyframed strength has a path of its own on every frame
                     self._paths.clear()
-                self._paths[amount] = [self._cast(layer) for layer in fold(layers, statistics)]
+                self._paths[amount] = fold(layers, statistics).map(self._cast)
             return run_folded(x.to(self.dtype), self._paths[amount])
         code = self._code
         if amount < 1:
