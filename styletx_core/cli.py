@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TextIO
 
 from styletx_core import __version__
 from styletx_core.errors import InputError, StyleTXError
+from styletx_core.evaluate.command import add_command as add_evaluate
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started
 from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Input, Job, Output, Settings, Style, ViewSettings
 from styletx_core.registry import methods
@@ -127,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--output", default="styletx_demo", metavar="DIR", help="(default: %(default)s)")
     demo.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     _add_progress(demo)
+
+    add_evaluate(commands, _frames)
 
     listing = commands.add_parser("methods", help="list the methods")
     listing.set_defaults(command=_methods)

@@ -84,6 +84,33 @@ def feature_temporal(features: Tensor, warped: Tensor, seen: Tensor) -> Tensor:
     return over / ((seen * features.detach().square()).sum() + 1e-6)
 
 
+_CELL, _RINGS = 32, ((1, 6), (14, 24))  # pixels: side of a cell, distances of the two rings from the outline
+
+
+def halo(out: Tensor, inp: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared glow around outlines: how much brighter or darker the background gets close to an object.
+
+    In every cell that has both, the change of luminance 1 to 6 pixels outside the object is compared with that 14 to
+    24 pixels outside (docs/measures.md). ``mask``: (N, 1, H, W) in 0..1, the object's coverage.
+    """
+
+    def grown(pixels: int) -> Tensor:
+        rows = F.max_pool2d(mask, (1, 2 * pixels + 1), 1, (0, pixels))
+        return F.max_pool2d(rows, (2 * pixels + 1, 1), 1, (pixels, 0))
+
+    def of_cells(picture: Tensor) -> Tensor:
+        return F.avg_pool2d(picture, _CELL, _CELL // 2)
+
+    change = luminance(out) - luminance(inp)
+    means, valid = [], torch.ones_like(of_cells(mask))
+    for near, far in _RINGS:
+        ring = (grown(far) > 0).float() * (grown(near) == 0)
+        share = of_cells(ring)
+        means.append(of_cells(change * ring) / share.clamp(min=1e-3))
+        valid = valid * (share > 0.03)
+    return (valid * (means[0] - means[1]).square()).sum() / valid.sum().clamp(min=1)
+
+
 def warp(picture: Tensor, offset: Tensor, mode: str = "bilinear") -> Tensor:
     """Sample ``picture`` (N, C, H, W) at each pixel plus ``offset`` (N, 2, H, W: dx, dy in pixels)."""
     height, width = picture.shape[-2:]

@@ -53,7 +53,7 @@ class VGG19(nn.Module):
             conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-        """Features of (N, 3, H, W) sRGB in 0..1, in the network's dtype, by the names of ``layers`` (``relu3_1``...)."""
+        """Features of (N, 3, H, W) sRGB in 0..1, in the network's dtype, by their names (``relu3_1`` ...)."""
         x = (picture.flip(1) * 255 - self.mean).to(self.dtype).contiguous(memory_format=torch.channels_last)
         found: dict[str, Tensor] = {}
         for name, conv in zip(self.names, self.convs, strict=True):

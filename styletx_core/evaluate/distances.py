@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measures of one picture. Pictures are HxWx3 float32, display-referred sRGB in 0..1."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..methods.base import find_device
+from ..perceptual import losses
+from ..perceptual.vgg import ALL_LAYERS, VGG19
+
+
+class Seen(NamedTuple):
+    """What VGG-19 sees of a picture: all that its distances to others are made of."""
+
+    statistics: list[losses.Target]  # of relu1_1 .. relu5_1
+    content: Tensor  # (1, 512, H / 8, W / 8), relu4_1
+
+
+class Eye:
+    """VGG-19 on a device ("auto", "cpu", "cuda", ...). Raises InputError where it is not installed."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self.device = find_device(device)
+        self.vgg = VGG19("relu5_1").to(self.device)
+
+    @torch.no_grad()
+    def see(self, picture: np.ndarray) -> Seen:
+        tensor = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(self.device)
+        features = self.vgg(tensor, ALL_LAYERS)
+        return Seen([losses.statistics(features[name]) for name in ALL_LAYERS], features["relu4_1"])
+
+
+def distances(result: Seen, photo: Seen, style: Seen) -> dict[str, float]:
+    """Style, gram and content distance of a result."""
+    pairs = list(zip(result.statistics, style.statistics, strict=True))
+    return {
+        "style": float(np.mean([float(losses.style_distance(*pair)) for pair in pairs])),
+        "gram": float(np.mean([float(losses.gram_distance(*pair)) for pair in pairs])),
+        "content": float(losses.content_distance(result.content, photo.content)),
+    }
+
+
+def luminance(picture: np.ndarray) -> np.ndarray:
+    """HxW: Rec. 709 weights on the display-referred values."""
+    return picture @ np.array((0.2126, 0.7152, 0.0722), np.float32)
+
+
+def contrast(picture: np.ndarray) -> float:
+    """RMS contrast: standard deviation of the luminance."""
+    return float(luminance(picture).std(dtype=np.float64))
+
+
+def sharpness(picture: np.ndarray) -> float:
+    """Variance of the Laplacian of the gray picture."""
+    return float(cv2.Laplacian(gray(picture), cv2.CV_32F).var(dtype=np.float64))
+
+
+def gray(picture: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(np.asarray(picture, np.float32), cv2.COLOR_RGB2GRAY)
+
+
+def ssim(a: np.ndarray, b: np.ndarray) -> float:
+    """Structural similarity of two gray pictures in 0..1 (Wang et al. 2004: 11x11 Gaussian, sigma 1.5)."""
+
+    def blur(picture: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(picture.astype(np.float64), (11, 11), 1.5)[5:-5, 5:-5]
+
+    mean_a, mean_b = blur(a), blur(b)
+    var_a, var_b, both = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2, blur(a * b) - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    top, bottom = (2 * mean_a * mean_b + c1) * (2 * both + c2), (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    return float((top / bottom).mean())

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was measured: tables to read, plain values for JSON, and a contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .shots import ShotEvaluation
+from .stills import SIDE, Stills, Values
+
+CELL = 240, 180  # pixels of a picture on the sheet: the largest width and height
+GAP = 4
+
+STILLS = ("style", "gram", "content", "ssim", "contrast", "seconds", "consistency")
+SHOT = ("error", "halo", "style", "gram", "content", "contrast", "ghost")
+TO_ALONE = ("sharpness", "style", "content")
+
+
+def stills_values(stills: Stills) -> dict[str, Any]:
+    """For JSON: the mean over all pairs, of the photos themselves, by style and by pair."""
+    names = list(dict.fromkeys(style for style, _, _ in stills.pairs))
+    by_style = {name: mean(v for style, _, v in stills.pairs if style == name) for name in names}
+    pairs = [{"style_picture": style, "photo": photo, **values} for style, photo, values in stills.pairs]
+    return {"size": SIDE, "mean": mean(v for _, _, v in stills.pairs), "input": mean(stills.inputs),
+            "styles": by_style, "pairs": pairs}  # fmt: skip
+
+
+def shot_values(shot: ShotEvaluation) -> dict[str, Any]:
+    """For JSON: the mean over all styles of each version, and by style."""
+    versions = list(next(iter(shot.styles.values())))
+    means = {version: mean(of_style[version] for of_style in shot.styles.values()) for version in versions}
+    return {"path": str(shot.path), "frames": len(shot.numbers), "mean": means, "input": shot.input,
+            "styles": shot.styles}  # fmt: skip
+
+
+def mean(values: Iterable[Values]) -> Values:
+    """The mean of each name over all values that have it."""
+    rows = list(values)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
+
+
+def stills_table(found: dict[str, Any]) -> str:
+    rows = [*found["styles"].items(), ("mean", found["mean"]), ("the photos themselves", found["input"])]
+    shown = [name for name in STILLS if name in found["mean"]]
+    head = f"{len(found['pairs'])} pictures at {found['size']} pixels\n"
+    return head + table(["style", *(_title(name) for name in shown)],
+                        [[name, *(_number(values, key) for key in shown)] for name, values in rows])  # fmt: skip
+
+
+def shot_table(found: dict[str, Any]) -> str:
+    """A row for each style and version. What is compared with the frame alone is given at each compared frame."""
+    rows = [*found["styles"].items(), ("mean", found["mean"])]
+    every = [values for _, versions in rows for values in versions.values()]
+    shown = [name for name in SHOT if any(name in values for values in every)]
+    keys = {name: [k for k in dict.fromkeys(k for v in every for k in v)
+                   if k.startswith(f"{name}_") and k.endswith("_to_alone")] for name in TO_ALONE}  # fmt: skip
+    compared = [name for name in TO_ALONE if keys[name]]
+    frames = " / ".join(k.split("_")[1] for k in keys["sharpness"])
+    lines = [
+        [name, version, *(_number(values, key) for key in shown),
+         *(" / ".join(f"{values[k]:.2f}" for k in keys[key] if k in values) or "-" for key in compared)]
+        for name, versions in rows for version, values in versions.items()
+    ]  # fmt: skip
+    lines.append(["the shot itself", "", *(_number(found["input"], key) for key in shown), *("-" for _ in compared)])
+    text = f"{found['frames']} frames of {found['path']}\n"
+    text += table(["style", "motion", *(_title(name) for name in shown), *(f"{n} to alone" for n in compared)], lines)
+    return text + (f"to alone: over that of the frame stylized alone, at frame {frames}\n" if compared else "")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of text, the first to the left and numbers to the right."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = ""
+    for line in lines:
+        first, *others = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        text += "  ".join([first.strip().ljust(widths[0]), *others]).rstrip() + "\n"
+    return text
+
+
+def sheet(rows: list[list[np.ndarray]]) -> np.ndarray:
+    """All pictures (HxWx3 float32 0..1) in rows, shrunk into cells: uint8 BGR."""
+    width, height = CELL
+    columns = max(len(row) for row in rows)
+    out = np.full((len(rows) * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), 255, np.uint8)
+    for r, row in enumerate(rows):
+        for c, picture in enumerate(row):
+            scale = min(width / picture.shape[1], height / picture.shape[0])
+            size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+            y, x = r * (height + GAP), c * (width + GAP)
+            y, x = y + (height - size[1]) // 2, x + (width - size[0]) // 2
+            out[y : y + size[1], x : x + size[0]] = np.clip(small[..., ::-1] * 255 + 0.5, 0, 255)
+    return out
+
+
+def _number(values: Values, name: str) -> str:
+    if name not in values:
+        return "-"
+    return f"{values[name]:.{3 if name in ('ssim', 'seconds', 'consistency') else 4}f}"
+
+
+def _title(name: str) -> str:
+    return {"ssim": "SSIM", "seconds": "s/frame", "error": "temporal error", "ghost": "ghosting"}.get(name, name)
