@@ -193,7 +193,7 @@ def main() -> None:
 
 def _is_filter(name: str) -> bool:
     """Whether a parameter of the network is filters of the content path (`StyledConv`)."""
-    return not name.startswith("style.") and (name.endswith("weight") or ".bases." in name) and ".mix" not in name and ".affine" not in name
+    return not name.startswith("style.") and name.split(".")[-2] not in ("mix", "affine")
 
 
 @torch.no_grad()

@@ -72,7 +72,7 @@ class StyledConv(nn.Module):
         bound = (2.0 / (c_in * 9)) ** 0.5
         # filters are matrices, as the optimizer of the training wants them
         self.weight = nn.Parameter(torch.randn(c_out, c_in * 9) * bound)
-        self.bases = nn.ParameterList(torch.randn(c_out, c_in * 9) * bound * 0.5 for _ in range(bases))
+        self.bases = nn.Parameter(torch.randn(c_out, bases * c_in * 9) * bound * 0.5) if bases else None
         self.mix = nn.Linear(CODE, bases) if bases else None
         self.affine = nn.Linear(CODE, c_out * (2 if normalized else 1))
         nn.init.normal_(self.affine.weight, std=0.01)
@@ -81,8 +81,9 @@ class StyledConv(nn.Module):
     def assemble(self, code: Tensor) -> Layer:
         """The layer for one style code of shape (CODE,)."""
         weight: Tensor = self.weight
-        if self.mix is not None:
-            weight = weight + torch.tensordot(torch.tanh(self.mix(code)), torch.stack(tuple(self.bases)), dims=1)
+        if self.bases is not None and self.mix is not None:
+            amounts = torch.tanh(self.mix(code))
+            weight = weight + torch.einsum("obk,b->ok", self.bases.unflatten(1, (len(amounts), -1)), amounts)
         weight = weight.unflatten(1, (-1, 3, 3))
         if self.upsample:
             weight = _shuffled(weight)
