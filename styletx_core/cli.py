@@ -19,9 +19,10 @@ from typing import Any, NoReturn, TextIO
 from styletx_core import __version__
 from styletx_core.errors import InputError, StyleTXError
 from styletx_core.evaluate.command import add_command as add_evaluate
-from styletx_core.events import Event, Finished, FrameDone, Notice, Started
+from styletx_core.events import Event, Finished, FrameDone, Notice, Started, StepDone
 from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Input, Job, Output, Settings, Style, ViewSettings
-from styletx_core.registry import methods
+from styletx_core.options import Value, find
+from styletx_core.registry import MethodInfo, method_info, methods
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 ASSETS = Path(__file__).parent / "assets"
@@ -74,13 +75,33 @@ def _parser() -> argparse.ArgumentParser:
     )
     stylize.add_argument(
         "--style",
-        action="append",
+        action=_StyleAction,
         required=True,
         metavar="PICTURE[:WEIGHT]",
         help="style picture; several are mixed by their weights",
     )
+    stylize.add_argument(
+        "--mask",
+        action=_MaskAction,
+        metavar="PICTURE",
+        help="after a --style: where that style shows, white for yes; also a sequence with the frames' numbers",
+    )
     stylize.add_argument("--output", required=True, metavar="DIR", help="directory for the results")
     stylize.add_argument("--method", default="adain_reconet", help="see 'styletx methods' (default: %(default)s)")
+    stylize.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one of the method's own settings, as 'styletx methods' lists them",
+    )
+    stylize.add_argument(
+        "--component",
+        action="append",
+        default=[],
+        metavar="NAME=AMOUNT",
+        help="how much of a component of the style: color, texture, stroke, form (default: 1 each)",
+    )
     stylize.add_argument(
         "--motion",
         choices=MOTIONS,
@@ -102,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
         "--format", choices=FORMATS, default="auto", help="of the results (default: that of the input)"
     )
     stylize.add_argument("--movie", metavar="FILE", help="also encode the results as an mp4, mov or mkv")
+    stylize.add_argument("--preview", metavar="FILE", help="a png or jpg of the frame being painted, every few steps")
+    stylize.add_argument("--preview-every", type=int, default=10, metavar="STEPS", help="(default: %(default)s)")
     stylize.add_argument("--view", help="view of scene-linear frames (default: that of shot.json, else Standard)")
     stylize.add_argument("--display", help="the view's display (default: sRGB)")
     stylize.add_argument("--look", help="the view's look (default: shot.json's, else None)")
@@ -153,6 +176,45 @@ def _frames(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
+class _StyleAction(argparse.Action):
+    """Gathers the styles, each of which a mask may follow."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _: Any = None
+    ) -> None:
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), _style(values)])
+
+
+class _MaskAction(argparse.Action):
+    """Gives the last style its mask."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _: Any = None
+    ) -> None:
+        if not namespace.style or "mask" in namespace.style[-1]:
+            raise InputError(f"The mask '{values}' has no style; give it after the --style it is for.")
+        namespace.style[-1]["mask"] = values
+
+
+def _options(options: argparse.Namespace) -> dict[str, Value]:
+    """The method's own settings, from --option and --component."""
+    method = method_info(options.method)
+    components = [option for option in method.options if option.component]
+    found: dict[str, Value] = {}
+    for kind, known, texts in (
+        ("option", method.options, options.option),
+        ("component", components, options.component),
+    ):
+        for text in texts:
+            name, equals, value = text.partition("=")
+            if not equals:
+                raise InputError(f"'--{kind} {text}' has no value; write --{kind} NAME=VALUE.")
+            if name in found:
+                raise InputError(f"The {kind} '{name}' is given twice; give it once.")
+            found[name] = find(method.name, known, name, kind).read(value)
+    return found
+
+
 def _style(text: str) -> dict[str, Any]:
     """PICTURE[:WEIGHT], where the picture's own path may have a colon in it."""
     path, colon, weight = text.rpartition(":")
@@ -174,17 +236,20 @@ def _stylize(options: argparse.Namespace) -> int:
                 "camera": options.camera,
             },
             "motion": options.motion,
-            "styles": [_style(text) for text in options.style],
+            "styles": options.style,
             "settings": {
                 name: getattr(options, name)
                 for name in ("method", "strength", "stability", "device", "precision", "weights")
-            },
+            }
+            | {"options": _options(options)},
             "view": asdict(_view(options)),
             "output": {
                 "directory": options.output,
                 "format": options.format,
                 "movie": options.movie,
                 "overwrite": options.overwrite,
+                "preview": options.preview,
+                "preview_every": options.preview_every,
             },
         }
     )
@@ -239,9 +304,25 @@ def _methods(options: argparse.Namespace) -> int:
         print(json.dumps(listed, indent=2))
     else:
         for info in methods():
-            styles = "any style picture" if info.styles == "any" else "fixed styles"
-            print(f"{info.name}  {info.title}: {info.description}\n    {styles}; {info.paper}")
+            print(_described(info))
     return OK
+
+
+def _described(info: MethodInfo) -> str:
+    """What a method can do, and its options, as lines of text."""
+    can = [
+        "any style picture" if info.styles == "any" else "fixed styles",
+        "whole shots" if info.shot else "shots, slowly",
+        "holds each frame to the one before" if info.uses_history else "",
+        "a mask for each style" if info.uses_masks else "",
+        "preview" if info.stepwise else "",
+    ]
+    lines = [f"{info.name}  {info.title}: {info.description}", f"    {', '.join(filter(None, can))}; {info.paper}"]
+    for option in info.options:
+        kind = "component" if option.component else "option"
+        name = f"--{kind} {option.name}={option.default}"
+        lines.append(f"    {name:36s} {option.help} ({option.range})")
+    return "\n".join(lines)
 
 
 def _run(job: Job, progress: str) -> int:
@@ -301,6 +382,9 @@ class _Bar(_Quiet):
         if isinstance(event, FrameDone):
             self.frame(event)
             return
+        if isinstance(event, StepDone):
+            self.step(event)
+            return
         self.end()
         if isinstance(event, Started):
             kept = f", {event.kept} of them done before" if event.kept else ""
@@ -319,6 +403,17 @@ class _Bar(_Quiet):
                 print(event.movie, file=self.out)
         else:
             super().show(event)
+
+    def step(self, event: StepDone) -> None:
+        if not self.terminal and time.monotonic() - self.shown < self.every:
+            return
+        self.shown = time.monotonic()
+        text = f"frame {event.frame}: step {event.step}/{event.steps}  loss {event.loss:.4g}  {event.seconds:.0f} s"
+        if self.terminal:
+            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+            self.open = True
+        else:
+            print(text, file=sys.stderr, flush=True)
 
     def frame(self, event: FrameDone) -> None:
         last = event.index == event.total

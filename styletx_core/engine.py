@@ -7,19 +7,21 @@ import errno
 import shutil
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
+import cv2
 import numpy as np
 
 from styletx_core.color import ViewTransform, put_back, to_picture
 from styletx_core.errors import InputError, WorkError
-from styletx_core.events import Event, Finished, FrameDone, Notice, Started
+from styletx_core.events import Event, Finished, FrameDone, Notice, Started, StepDone
 from styletx_core.job import Job, Settings, ViewSettings
+from styletx_core.methods.base import Guide, Step
 from styletx_core.motion import MotionSource, make_motion
-from styletx_core.output import FrameWriter, encode_movie
+from styletx_core.output import FrameWriter, encode_movie, write_preview
 from styletx_core.registry import load, method_info
 from styletx_core.results import Errors, Progress, Results, open_results
 from styletx_core.shot import MOVIE_SUFFIXES, Encoding, Frame, Shot, open_shot
@@ -91,9 +93,12 @@ class _Run:
             linear |= _format(job, shot).startswith("exr")
             transform = ViewTransform(job.view, environment=linear or job.view != ViewSettings())
             styles = [(_style_picture(style.path, transform), style.weight) for style in job.styles]
+            masks = [style.mask and stack.enter_context(open_shot(style.mask)) or None for style in job.styles]
+            for mask in masks:
+                _check_mask(mask, shot)
             motion = make_motion(shot, job.motion)
             writer = FrameWriter(job.output.directory, shot.stem, shot.digits, _format(job, shot), shot.fps)
-            results = stack.enter_context(_open_results(job, shot, writer))
+            results = stack.enter_context(_open_results(job, shot, writer, masks))
 
             # The temporal stage chains the frames; without it each one stands alone.
             chained = motion.kind != "none" and len(shot.numbers) > 1 and job.settings.strength > 0
@@ -103,7 +108,7 @@ class _Run:
             painter = None
             if numbers:
                 self.check()
-                painter = _Painter(job.settings, styles, shot, transform, motion, self.check)
+                painter = _Painter(job.settings, styles, masks, shot, transform, motion, self.check)
                 self.device = painter.device
             yield Started(len(shot.numbers), len(done), shot.width, shot.height, self.device, motion.kind)
             yield from map(Notice, _notices(shot, transform, motion, writer))
@@ -150,7 +155,7 @@ class _Run:
         clock = _Clock(total, len(numbers))
         for number in numbers:
             self.doing = f"stylizing frame {number}"
-            painted = painter.paint(number)
+            painted = yield from self.steps(painter.paint(number), number)
             if number not in done:
                 writer.write(number, *painter.put_back(painted, writer.encoding))
             errors.pop(number, None)
@@ -169,6 +174,22 @@ class _Run:
                 temporal_error=temporal.error,
                 alone_error=temporal.alone_error,
             )
+
+    def steps(self, work: Generator[Step, None, _Painted], number: int) -> Generator[Event, None, _Painted]:
+        """Reports the steps of the methods that take them, and shows them in the preview."""
+        output, began = self.job.output, time.monotonic()
+        with closing(work):
+            while True:
+                try:
+                    step = next(work)
+                except StopIteration as end:
+                    painted: _Painted = end.value
+                    return painted
+                preview = None
+                if output.preview is not None and step.step % output.preview_every == 0:
+                    preview = str(write_preview(output.preview, step.picture()))
+                yield StepDone(number, step.step, step.steps, step.loss, time.monotonic() - began, preview)
+                self.check()
 
     def movie(self, shot: Shot, results: Results, writer: FrameWriter, transform: ViewTransform) -> Iterator[Event]:
         """Encodes the finished frames, at the speed and with the sound of the input."""
@@ -203,16 +224,17 @@ class _Painter:
         self,
         settings: Settings,
         styles: list[tuple[np.ndarray, float]],
+        masks: list[Shot | None],
         shot: Shot,
         transform: ViewTransform,
         motion: MotionSource,
         check: Callable[[], None],
     ) -> None:
-        self.strength = settings.strength
+        self.strength, self.masks = settings.strength, masks
         self.shot, self.transform, self.motion, self.check = shot, transform, motion, check
         self.temporal = Temporal(settings.stability)
         self.previous: tuple[Frame, np.ndarray] | None = None
-        self.method = load(settings.method, settings.device, settings.precision, settings.weights)
+        self.method = load(settings.method, settings.device, settings.precision, settings.weights, **settings.options)
         self.method.set_style(styles)
         self.device = str(self.method.device)
 
@@ -235,16 +257,28 @@ class _Painter:
         self.check()
         return frame, to_picture(frame, self.shot.encoding, self.transform)
 
-    def paint(self, number: int) -> _Painted:
+    def paint(self, number: int) -> Generator[Step, None, _Painted]:
+        """Yields the method's steps, if it paints in any, and returns the frame."""
         frame, picture = self.read(number)
         if self.strength == 0:
             return _Painted(frame, picture, picture)
         self.check()
-        alone = self.method.stylize(picture)
-        self.check()
         between = None
         if self.previous is not None:
             between = self.motion.between(self.previous[0], frame, self.previous[1], picture)
+        self.check()
+        guide = Guide(masks=self.read_masks(number, picture))
+        if self.method.info.uses_history:
+            # The strength of a shot is one for all its frames, so the history may have it too: a second
+            # optimization at full strength would only double the time.
+            previous, visible = self.temporal.carried(between) or (None, None)
+            guide = replace(guide, previous=previous, visible=visible)
+            alone = yield from self.method.steps(picture, self.strength, guide)
+            self.check()
+            steady = self.temporal.step(picture, alone, between)
+            self.previous = frame, picture
+            return _Painted(frame, picture, steady)
+        alone = yield from self.method.steps(picture, guide=guide)
         self.check()
         steady = self.temporal.step(picture, alone, between)
         self.previous = frame, picture
@@ -252,9 +286,23 @@ class _Painter:
             return _Painted(frame, picture, steady)
         # The history stays at full strength; what steadiness adds is laid on the weaker picture.
         self.check()
-        weaker = self.method.stylize(picture, strength=self.strength)
+        weaker = self.method.stylize(picture, self.strength, guide)
         stylized = np.clip(weaker + np.float32(self.strength) * (steady - alone), 0, 1)
         return _Painted(frame, picture, stylized)
+
+    def read_masks(self, number: int, picture: np.ndarray) -> list[np.ndarray | None]:
+        """Of each style, HxW float32 in 0..1; empty where no style has any."""
+        if not any(self.masks):
+            return []
+        height, width = picture.shape[:2]
+        found: list[np.ndarray | None] = []
+        for mask in self.masks:
+            if mask is None:
+                found.append(None)
+                continue
+            gray = mask.read(number if len(mask.numbers) > 1 else mask.numbers[0]).rgb.mean(2).clip(0, 1)
+            found.append(np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.float32))
+        return found
 
     def put_back(self, painted: _Painted, to: Encoding) -> tuple[np.ndarray, np.ndarray | None]:
         """rgb HxWx3 and alpha HxW for the writer, scene-linear or display-referred."""
@@ -325,9 +373,13 @@ def _to_compute(numbers: list[int], done: Collection[int], progress: Progress | 
     return [number for number in numbers if start <= number <= missing[-1]]
 
 
-def _open_results(job: Job, shot: Shot, writer: FrameWriter) -> AbstractContextManager[Results]:
-    files = list(dict.fromkeys(shot.file(number) for number in shot.numbers))
-    weights = Path(job.settings.weights or method_info(job.settings.method).weights)
+def _open_results(
+    job: Job, shot: Shot, writer: FrameWriter, masks: Iterable[Shot | None]
+) -> AbstractContextManager[Results]:
+    shots = [shot, *(mask for mask in masks if mask is not None)]
+    files = list(dict.fromkeys(given.file(number) for given in shots for number in given.numbers))
+    own = method_info(job.settings.method).weights
+    weights = Path(job.settings.weights) if job.settings.weights else own
     fingerprint = job.fingerprint(shot.numbers, files, weights, shot.camera.path if shot.camera else None)
     paths = {number: writer.path(number) for number in shot.numbers}
     return open_results(job, fingerprint, paths, [*files, *(Path(style.path) for style in job.styles)])
@@ -341,6 +393,20 @@ def _style_picture(path: str, transform: ViewTransform) -> np.ndarray:
         if len(style.numbers) > 1:
             raise InputError(f"The style '{path}' is a movie; give a picture.")
         return to_picture(style.read(style.numbers[0]), style.encoding, transform)
+
+
+def _check_mask(mask: Shot | None, shot: Shot) -> None:
+    """Raises InputError for a mask that does not fit the shot; another size of the same shape does."""
+    if mask is None:
+        return
+    if abs(mask.width / mask.height - shot.width / shot.height) > 0.01 * shot.width / shot.height:
+        raise InputError(
+            f"The mask '{mask.file(mask.numbers[0])}' is {mask.width}x{mask.height}, but the frames are"
+            f" {shot.width}x{shot.height}; give a mask of the same shape."
+        )
+    if len(mask.numbers) > 1 and not set(shot.numbers) <= set(mask.numbers):
+        missing = next(number for number in shot.numbers if number not in mask.numbers)
+        raise InputError(f"The masks '{mask.path}' have no frame {missing}; give one for each frame, or a single one.")
 
 
 def _format(job: Job, shot: Shot) -> str:

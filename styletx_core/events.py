@@ -41,6 +41,19 @@ class Notice(Event):
 
 
 @dataclass(frozen=True)
+class StepDone(Event):
+    """A step of a frame, by methods that paint in steps; the last one may come before `steps`."""
+
+    name: ClassVar[str] = "step"
+    frame: int
+    step: int
+    steps: int
+    loss: float
+    seconds: float  # since the frame was begun
+    preview: str | None  # the preview's path where it was just written
+
+
+@dataclass(frozen=True)
 class FrameDone(Event):
     """A frame is written whole. `index` counts finished frames (kept ones too), from 1 to `total`."""
 
@@ -52,7 +65,8 @@ class FrameDone(Event):
     seconds: float  # a frame, smoothed over the last frames
     eta: float  # seconds until the last frame
     temporal_error: float | None  # root mean square, values 0..1; None where there is no previous frame
-    alone_error: float | None  # the same measure had every frame been stylized alone
+    # the same measure had every frame been stylized alone (or, where the method uses history, without this stage)
+    alone_error: float | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ class Finished(Event):
     seconds: float
 
 
-_KINDS: dict[str, type[Event]] = {kind.name: kind for kind in (Started, Notice, FrameDone, Finished)}
+_KINDS: dict[str, type[Event]] = {kind.name: kind for kind in (Started, Notice, StepDone, FrameDone, Finished)}
 
 
 def from_dict(data: Mapping[str, Any]) -> Event:

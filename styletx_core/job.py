@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
+from styletx_core.options import Value
 from styletx_core.registry import method_info
 
 VERSION = 1
@@ -25,6 +26,7 @@ MOTIONS = ("auto", "vectors", "flow", "none")
 PRECISIONS = ("auto", "float32", "float16")
 FORMATS = ("auto", "png8", "png16", "tiff16", "exr_half", "exr_float")
 MOVIES = (".mp4", ".mov", ".mkv")
+PREVIEWS = (".png", ".jpg")
 
 T = TypeVar("T")
 
@@ -45,6 +47,7 @@ class Style:
 
     path: str
     weight: float = 1.0
+    mask: str | None = None  # a picture (or a sequence, by frame number), white where the style shows; None: everywhere
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     weights: str | None = None  # a safetensors file; None takes the method's own
+    options: Mapping[str, Value] = field(default_factory=dict)  # the method's own; see `styletx methods`
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Output:
     format: str = "auto"  # auto: EXR for scene-linear input, PNG for the rest, of the input's depth
     movie: str | None = None  # encoded from the finished frames
     overwrite: bool = False  # may replace results that another job left in the directory
+    preview: str | None = None  # a picture file that shows the frame being painted, for methods that take steps
+    preview_every: int = 10  # steps between two of its pictures
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,12 @@ class Job:
             _within(f"styles[{number}].weight", style.weight, 0, 1000)
         if not any(style.weight > 0 for style in self.styles):
             raise InputError("All style pictures have weight 0; give at least one of them a weight above 0.")
-        method_info(self.settings.method)
+        method = method_info(self.settings.method)
+        method.checked_options(self.settings.options)
+        if self.settings.weights is not None and not method.trained:
+            raise InputError(f"The method '{method.name}' has no weights of its own; leave settings.weights out.")
+        if not method.uses_masks and any(style.mask is not None for style in self.styles):
+            raise InputError(f"The method '{method.name}' shows its styles everywhere; leave the masks out.")
         _within("settings.strength", self.settings.strength, 0, 1)
         _within("settings.stability", self.settings.stability, 0, 1)
         if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", self.settings.device):
@@ -154,6 +165,12 @@ class Job:
         _one_of("output.format", self.output.format, FORMATS)
         if self.output.movie is not None and Path(self.output.movie).suffix.lower() not in MOVIES:
             raise InputError(f"The movie '{self.output.movie}' has to end in {', '.join(MOVIES)}.")
+        if self.output.preview is not None:
+            if not method.stepwise:
+                raise InputError(f"The method '{method.name}' paints in one go; leave the preview out.")
+            if Path(self.output.preview).suffix.lower() not in PREVIEWS:
+                raise InputError(f"The preview '{self.output.preview}' has to end in {', '.join(PREVIEWS)}.")
+        _within("output.preview_every", self.output.preview_every, 1, 10000)
 
     def fingerprint(
         self,
@@ -164,7 +181,7 @@ class Job:
     ) -> str:
         """One string that changes with everything that changes pixels.
 
-        numbers: the frames to stylize. files: the files they are read from; these count by path, size and
+        numbers: the frames to stylize. files: those they and the masks are read from; these count by path, size and
         time of change, because hashing a whole shot may take longer than stylizing it. weights, camera
         (shot.json), styles and the color config count by content. The device, the movie and overwrite do not
         count. Raises InputError for a file that cannot be read.
@@ -177,8 +194,10 @@ class Job:
         values["output"] = {"format": self.output.format}
         config = self.view.ocio or os.environ.get("OCIO")
         values["input"]["path"] = values["input"]["camera"] = values["view"]["ocio"] = None
+        values["settings"]["options"] = method_info(self.settings.method).checked_options(self.settings.options)
         for style in values["styles"]:
             style["path"] = _content(Path(style["path"]))
+            style["mask"] = style["mask"] is not None
         values["input"]["frames"] = list(numbers)
         values["files"] = [_identity(path) for path in files]
         values["camera"] = _content(camera) if camera else None
@@ -244,6 +263,11 @@ _TYPES: dict[str, tuple[str, Any, Any]] = {
         "two whole numbers, the first and the last frame, or null",
         lambda v: v is None or (isinstance(v, (list, tuple)) and len(v) == 2 and all(map(_whole, v))),
         lambda v: None if v is None else (v[0], v[1]),
+    ),
+    "Mapping[str, Value]": (
+        "an object of numbers, texts, true and false",
+        lambda v: isinstance(v, Mapping) and all(isinstance(i, (bool, str)) or _number(i) for i in v.values()),
+        dict,
     ),
 }
 _PARTS: dict[str, Any] = {

@@ -58,6 +58,17 @@ class FrameWriter:
         return path
 
 
+def write_preview(path: str | Path, picture: np.ndarray) -> Path:
+    """Write a display-referred picture, HxWx3 float32 in 0..1, as the 8-bit PNG or JPEG that the name says.
+
+    Raises WorkError where it cannot be written.
+    """
+    with atomic_path(path) as aside:
+        if not cv2.imwrite(str(aside), np.round(picture[..., ::-1] * 255).clip(0, 255).astype(np.uint8)):
+            raise WorkError(f"{path} cannot be written; check folder and free space.")
+    return Path(path)
+
+
 def encode_movie(frame_paths: Sequence[str | Path], path: str | Path, fps: Fraction | float,
                  audio_from: str | Path | None = None, audio_start: float = 0.0,
                  transform: ViewTransform | None = None) -> Path:

@@ -4,15 +4,24 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from styletx_core.errors import InputError
+from styletx_core.options import Option, Value, checked
 
 if TYPE_CHECKING:
     from styletx_core.methods.base import Method
 
+# The parts of a style that have sliders, in the methods that can tell them apart.
+COMPONENTS = {
+    "color": "the style's colors; 0 keeps the frame's",
+    "texture": "fine texture, a few pixels",
+    "stroke": "strokes",
+    "form": "large forms",
+}
 WEIGHTS_DIRECTORY = Path(__file__).parent / "methods" / "weights"
 
 
@@ -27,11 +36,20 @@ class MethodInfo:
     shot: bool  # fast and steady enough for whole shots
     description: str
     target: str  # "module:Class", imported when the method is loaded
+    trained: bool = True  # has weights of its own
+    uses_history: bool = False  # starts from the result of the frame before; others paint every frame alone
+    uses_masks: bool = False  # can show each style in a region of its own
+    stepwise: bool = False  # paints in steps, which can be watched
+    options: tuple[Option, ...] = ()
 
     @property
-    def weights(self) -> Path:
+    def weights(self) -> Path | None:
         """The weights that ship with the package."""
-        return WEIGHTS_DIRECTORY / f"{self.name}.safetensors"
+        return WEIGHTS_DIRECTORY / f"{self.name}.safetensors" if self.trained else None
+
+    def checked_options(self, given: Mapping[str, object]) -> dict[str, Value]:
+        """Every option's value, from those given and the defaults; raises InputError for the first wrong one."""
+        return checked(self.name, self.options, given)
 
 
 _METHODS = (
@@ -44,6 +62,44 @@ _METHODS = (
         description="Feed-forward, takes any style picture, trained to be steady over time.",
         target="styletx_core.methods.adain_reconet:AdaINReCoNet",
     ),
+    MethodInfo(
+        name="gatys",
+        title="Gatys",
+        paper="Gatys et al. 2015, 2016; Ruder et al. 2016 (shots)",
+        styles="any",
+        shot=False,
+        description="Optimizes every picture with VGG-19: any style, minutes a frame, the measure for the others.",
+        target="styletx_core.methods.gatys:Gatys",
+        trained=False,
+        uses_history=True,
+        uses_masks=True,
+        stepwise=True,
+        options=(
+            Option("steps", 200, "steps a frame, on all levels together", 1, 10000),
+            Option("optimizer", "lbfgs", "how it goes down the slope", choices=("lbfgs", "adam")),
+            Option("levels", 0, "of the coarse-to-fine pyramid; 1 is the full size alone, 0 as many as fit", 0, 8),
+            Option(
+                "init",
+                "previous",
+                "what it starts from; previous is the content where there is no frame before",
+                choices=("previous", "content", "noise"),
+            ),
+            Option("seed", 0, "of the noise", 0, 2**31 - 1),
+            Option("content_weight", 1.0, "weight of the content", 0, 1e4),
+            Option("style_weight", 1.0, "weight of the style", 0, 1e4),
+            Option("smooth", 0.0, "weight of the difference between neighbors, against grain", 0, 1e3),
+            Option("temporal", 1.0, "weight of the difference to the frame before, along the motion", 0, 1e3),
+            Option("style_scale", 1.0, "size of the strokes; 1 shows the style as large as the frame", 0.1, 4),
+            Option(
+                "preserve_color",
+                "no",
+                "keep the frame's color: its chroma, or its mean and covariance",
+                choices=("no", "luminance", "match"),
+            ),
+            Option("tolerance", 0.0005, "stop where a step lowers the loss by less than this part; 0: never", 0, 1),
+            *(Option(name, 1.0, help, 0, 4, component=True) for name, help in COMPONENTS.items()),
+        ),
+    ),  # fmt: skip
 )
 
 
@@ -66,14 +122,19 @@ def load(
     device: str = "auto",
     precision: str = "auto",
     weights: str | Path | None = None,
+    **options: Value,
 ) -> Method:
     """A method ready for `set_style`.
 
     device: "auto", "cpu", "cuda", "cuda:1", "mps". precision: "auto", "float32", "float16".
     weights: a safetensors file of this method; None takes the weights that ship with the package.
-    Raises InputError for an unknown method, a device this machine does not have, or weights that do not fit.
+    options: the method's own, as `styletx methods` lists them: load("gatys", steps=100).
+    Raises InputError for an unknown method or option, a device this machine does not have, or weights that do not fit.
     """
     info = method_info(method)
+    values = info.checked_options(options)
+    if weights is not None and not info.trained:
+        raise InputError(f"The method '{method}' has no weights of its own; leave the weights out.")
     module, _, name = info.target.partition(":")
     kind: type[Method] = getattr(importlib.import_module(module), name)
-    return kind(device=device, precision=precision, weights=weights)
+    return kind(device, precision, weights, info, values)

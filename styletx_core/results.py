@@ -233,10 +233,12 @@ def _absolute(job: Job) -> Job:
     data = job.to_dict()
     for part, name in (("input", "path"), ("input", "camera"), ("view", "ocio"), ("output", "directory")):
         data[part][name] = _absolute_path(data[part][name])
-    data["output"]["movie"] = _absolute_path(data["output"]["movie"])
+    for name in ("movie", "preview"):
+        data["output"][name] = _absolute_path(data["output"][name])
     data["settings"]["weights"] = _absolute_path(data["settings"]["weights"])
     for style in data["styles"]:
         style["path"] = _absolute_path(style["path"])
+        style["mask"] = _absolute_path(style["mask"])
     return Job.from_dict(data)
 
 

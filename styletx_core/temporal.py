@@ -81,6 +81,16 @@ class Temporal:
         out = np.clip(out, 0, 1)
         return out, picture + keep * (laid - picture)
 
+    def carried(self, motion: Motion | None) -> tuple[np.ndarray, np.ndarray] | None:
+        """For methods that use history: the last output along the motion (HxWx3 in 0..1) and how far it is to be kept
+        (HxW in 0..1); None after a cut. Call it before `step`.
+        """
+        if motion is None or not self._history or self.stability == 0:
+            return None
+        previous = warp(self._history["output"].astype(np.float32), motion.offset + _dither(self._steps), "lanczos")
+        visible = motion.visible * np.float32(self.stability)
+        return np.clip(previous, 0, 1), np.asarray(visible, np.float32)
+
     def state(self) -> dict[str, np.ndarray]:
         """What `restore` needs to go on: float16 arrays of HxWx3 and the number of steps made."""
         return {**self._history, "steps": np.array(self._steps)}

@@ -70,7 +70,7 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.sheet:
         import cv2
 
-        from .report import sheet
+        from .sheet import sheet
 
         with atomic_path(options.sheet) as temporary:
             cv2.imwrite(str(temporary), sheet(rows))
@@ -174,7 +174,7 @@ def _chosen(given: list[Path], held_out: bool, count: int, what: str) -> list[Pa
                          f"give a larger folder{' or leave out --held-out' * held_out}.")  # fmt: skip
     wanted = max(count - len(files), 0)
     if len(listed) < wanted:
-        _say(f"Only {len(listed)} {what}s are there of the {wanted} asked for; all are taken.")
+        _say(f"There are only {len(listed)} {what}s; all are taken.")
     if len(listed) > wanted:
         listed = [listed[round(i)] for i in np.linspace(0, len(listed) - 1, wanted)]
     return files + listed

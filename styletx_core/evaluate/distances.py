@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import cv2
@@ -27,13 +28,18 @@ class Eye:
 
     def __init__(self, device: str = "auto") -> None:
         self.device = find_device(device)
-        self.vgg = VGG19("relu5_1").to(self.device)
+        self.vgg = _vgg(self.device)
 
     @torch.no_grad()
     def see(self, picture: np.ndarray) -> Seen:
         tensor = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(self.device)
         features = self.vgg(tensor, ALL_LAYERS)
         return Seen([losses.statistics(features[name]) for name in ALL_LAYERS], features["relu4_1"])
+
+
+@cache
+def _vgg(device: torch.device) -> VGG19:
+    return VGG19("relu5_1").to(device)  # unpacking the weights takes seconds
 
 
 def distances(result: Seen, photo: Seen, style: Seen) -> dict[str, float]:

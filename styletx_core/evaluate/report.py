@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was measured: tables to read, plain values for JSON, and a contact sheet."""
+"""What was measured, as tables to read and as plain values for JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from .shots import ShotEvaluation
 from .stills import SIDE, Stills, Values
-
-CELL = 240, 180  # pixels of a picture on the sheet: the largest width and height
-GAP = 4
 
 STILLS = ("style", "gram", "content", "ssim", "contrast", "seconds", "consistency")
 SHOT = ("error", "halo", "style", "gram", "content", "contrast", "ghost")
@@ -38,10 +34,11 @@ def shot_values(shot: ShotEvaluation) -> dict[str, Any]:
 
 
 def mean(values: Iterable[Values]) -> Values:
-    """The mean of each name over all values that have it."""
+    """The mean of each name over all values that have it; of the seconds the median, for machines do other work too."""
     rows = list(values)
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
+    of = {name: [row[name] for row in rows if name in row] for name in names}
+    return {name: float(np.median(v) if name == "seconds" else np.mean(v)) for name, v in of.items()}
 
 
 def stills_table(found: dict[str, Any]) -> str:
@@ -81,22 +78,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         first, *others = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
         text += "  ".join([first.strip().ljust(widths[0]), *others]).rstrip() + "\n"
     return text
-
-
-def sheet(rows: list[list[np.ndarray]]) -> np.ndarray:
-    """All pictures (HxWx3 float32 0..1) in rows, shrunk into cells: uint8 BGR."""
-    width, height = CELL
-    columns = max(len(row) for row in rows)
-    out = np.full((len(rows) * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), 255, np.uint8)
-    for r, row in enumerate(rows):
-        for c, picture in enumerate(row):
-            scale = min(width / picture.shape[1], height / picture.shape[0])
-            size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-            y, x = r * (height + GAP), c * (width + GAP)
-            y, x = y + (height - size[1]) // 2, x + (width - size[0]) // 2
-            out[y : y + size[1], x : x + size[0]] = np.clip(small[..., ::-1] * 255 + 0.5, 0, 255)
-    return out
 
 
 def _number(values: Values, name: str) -> str:

@@ -16,12 +16,14 @@ from ..engine import run
 from ..errors import InputError
 from ..events import FrameDone
 from ..job import Input, Job, Output, Settings, Style, ViewSettings
+from ..methods.base import check_picture
 from ..motion import make_motion
 from ..perceptual.pictures import read_picture
 from ..shot import Shot, open_shot
 from ..temporal import temporal_error
 from . import halo
 from .distances import Eye, Seen, contrast, distances, sharpness
+from .sheet import thumbnail
 
 FRAMES = (10, 20, 100)  # counted from the shot's first: where pictures are compared; without any of them, the last
 HALO_FRAMES = 8  # evenly spread over the shot
@@ -61,7 +63,7 @@ class ShotEvaluation:
     say: Say
     styles: dict[str, dict[str, Values]] = field(default_factory=dict)
     input: Values = field(default_factory=dict)  # of the shot itself, without its style distance
-    rows: list[list[np.ndarray]] = field(default_factory=list)  # of the sheet: style, input, versions; a frame each
+    rows: list[list[np.ndarray]] = field(default_factory=list)  # of the sheet: style, input, versions
 
     def __post_init__(self) -> None:
         with self.open() as shot:
@@ -81,14 +83,15 @@ class ShotEvaluation:
 
     def measure(self, style: Path, versions: dict[str, Shot]) -> None:
         """Measure versions of the shot; where "alone" is one of them the others are compared with it too."""
-        for version, results in versions.items():
-            _check(results, self.numbers, f"{version} version")
         with self.open() as shot:
+            for results in versions.values():
+                _check(results, shot)
             inputs = ShotPictures(shot)
             pictures = {version: ShotPictures(results) for version, results in versions.items()}
             values = self._errors(shot, {"input": inputs, **pictures})
             self.input = {**values.pop("input"), "contrast": _mean(contrast(inputs[n]) for n in self.compared)}
             picture = read_picture(style, STYLE_SIDE).astype(np.float32) / 255
+            check_picture(picture, str(style))
             wanted = self.eye.see(picture)
             for version in versions:
                 values[version] |= self._halo(inputs, pictures[version])
@@ -98,7 +101,8 @@ class ShotEvaluation:
                     self._compare(values[version], values["alone"])
             self.styles[style.stem] = values
             for number in self.compared:
-                self.rows.append([picture, inputs[number], *(shown[number] for shown in pictures.values())])
+                shown = [picture, inputs[number], *(p[number] for p in pictures.values())]
+                self.rows.append([thumbnail(p) for p in shown])
 
     def _errors(self, shot: Shot, pictures: dict[str, ShotPictures]) -> dict[str, Values]:
         """The temporal error of each version along the shot's own motion: RMS over its pairs of frames."""
@@ -211,11 +215,13 @@ def _stylize(path: Path, frames: tuple[int, int] | None, settings: Settings, sty
         yield made
 
 
-def _check(results: Shot, numbers: list[int], what: str) -> None:
-    missing = [number for number in numbers if number not in results.numbers]
+def _check(results: Shot, shot: Shot) -> None:
+    missing = [number for number in shot.numbers if number not in results.numbers]
     if missing:
-        raise InputError(f"{results.path} lacks frame {missing[0]} of the {what} of the shot; results keep the "
-                         "numbers of its frames.")  # fmt: skip
+        raise InputError(f"{results.path} lacks frame {missing[0]} of the shot; results keep its frames' numbers.")
+    if (results.width, results.height) != (shot.width, shot.height):
+        raise InputError(f"{results.path} is {results.width}x{results.height}, but the shot is "
+                         f"{shot.width}x{shot.height}; results keep its size.")  # fmt: skip
 
 
 def _how(version: str) -> str:

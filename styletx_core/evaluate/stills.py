@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from ..methods.base import Method
+from ..methods.base import Method, check_picture
 from ..perceptual.pictures import read_picture
 from .distances import Eye, contrast, distances, gray, ssim
+from .sheet import thumbnail
 
 SIDE = 512  # pixels of the longer side of photos and styles
 SIZES = 540, 1080  # pixels of the shorter side, for the consistency
@@ -29,7 +30,7 @@ class Stills:
 
     pairs: list[tuple[str, str, Values]] = field(default_factory=list)  # style, photo, values
     inputs: list[Values] = field(default_factory=list)  # the photos themselves, over the same pairs
-    rows: list[list[np.ndarray]] = field(default_factory=list)  # of the sheet: a style and its results
+    rows: list[list[np.ndarray]] = field(default_factory=list)  # of the sheet: a style and its results, as thumbnails
 
 
 class Painter:
@@ -95,12 +96,12 @@ def evaluate_stills(
     pictures = [(path, _read(path)) for path in photos]
     say("Looking at the photos")
     seen = [eye.see(photo) for _, photo in pictures]
-    found = Stills(rows=[[np.ones((1, 1, 3), np.float32), *(photo for _, photo in pictures)]])
+    found = Stills(rows=[[np.full((1, 1, 3), 255, np.uint8), *(thumbnail(photo) for _, photo in pictures)]])
     for number, style in enumerate(styles, 1):
         say(f"Style {number} of {len(styles)}: {style.stem}, {len(photos)} photos")
         picture = _read(style)
         wanted = eye.see(picture)
-        row = [picture]
+        row = [thumbnail(picture)]
         for (path, photo), of_photo, (result, values) in zip(
             pictures, seen, painter.paint(style, picture, pictures), strict=True
         ):
@@ -112,10 +113,12 @@ def evaluate_stills(
             if consistency and isinstance(painter, Painter):
                 values["consistency"] = painter.consistency(photo)
             found.pairs.append((style.stem, path.stem, values))
-            row.append(result)
+            row.append(thumbnail(result))
         found.rows.append(row)
     return found
 
 
 def _read(path: Path) -> np.ndarray:
-    return read_picture(path, SIDE).astype(np.float32) / 255
+    picture = read_picture(path, SIDE).astype(np.float32) / 255
+    check_picture(picture, str(path))
+    return picture

@@ -4,29 +4,66 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..errors import InputError
+from ..registry import MethodInfo
 
 SMALLEST = 16
 Picture = np.ndarray  # HxWx3 float32, display-referred sRGB, 0..1
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """What a method may know of a frame beyond its pixels.
+
+    previous: the result of the frame before, carried along the motion to this frame, and visible: HxW float32 in
+    0..1, where it shows the same surface; for methods that use history, the others leave it aside.
+    masks: for each style of `set_style`, in its order, HxW float32 in 0..1, 1 where the style shows, or None for
+    everywhere; for methods that use masks.
+    """
+
+    previous: Picture | None = None
+    visible: np.ndarray | None = None
+    masks: Sequence[np.ndarray | None] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A step of a method that paints in steps. picture: makes the picture as it is now, as `stylize` would."""
+
+    step: int  # from 1 ...
+    steps: int  # ... to this at most; it may end sooner
+    loss: float
+    picture: Callable[[], Picture]
 
 
 class Method(ABC):
     """A way of stylizing pictures: `set_style` once, then `stylize` as often as wanted.
 
     Pictures are HxWx3 float32 arrays of display-referred sRGB in 0..1, of any size from 16x16 up. A method is
-    memoryless: the same frame gives the same result whatever came before.
+    memoryless: the same frame and guide give the same result whatever came before.
 
+    info and options: its entry in the registry, and the value of every option there; `load` gives both.
     device: "auto" (the first of CUDA or ROCm, XPU, MPS, CPU that is there), "cpu", "cuda", "cuda:1", "xpu", "mps".
     precision: "auto" (half on CUDA, full elsewhere), "float32", "float16".
     """
 
-    def __init__(self, device: str = "auto", precision: str = "auto", weights: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        precision: str,
+        weights: str | Path | None,
+        info: MethodInfo,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.info, self.options = info, options
         self.device = find_device(device)
         self.dtype = _find_dtype(precision, self.device)
         self._load(weights)
@@ -51,6 +88,8 @@ class Method(ABC):
             if not np.isfinite(weight) or weight < 0:
                 raise InputError(f"A style's weight is {weight}; give zero or more.")
             total += weight
+        # masks come for every style, those of no weight too
+        self._kept = [weight > 0 for _, weight in pairs]
         if total <= 0:
             raise InputError("The weights of the styles are all zero; give at least one above zero.")
         self._set_style([(picture, weight / total) for picture, weight in pairs if weight > 0])
@@ -66,19 +105,66 @@ class Method(ABC):
         nothing pumps when something walks in. Methods that measure nothing ignore it.
         """
 
-    def stylize(self, frame: Picture, strength: float = 1.0) -> Picture:
+    def stylize(
+        self,
+        frame: Picture,
+        strength: float = 1.0,
+        guide: Guide | None = None,
+        on_step: Callable[[Step], None] | None = None,
+    ) -> Picture:
         """The frame in the style, same shape. strength: 0 is the frame itself, 1 the full style.
 
+        on_step: called after each step by methods that paint in steps.
         Raises InputError for an array that is no picture or a strength outside 0..1, RuntimeError before any style.
         """
+        work = self.steps(frame, strength, guide)
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as end:
+                result: Picture = end.value
+                return result
+            if on_step is not None:
+                on_step(step)
+
+    def steps(
+        self, frame: Picture, strength: float = 1.0, guide: Guide | None = None
+    ) -> Generator[Step, None, Picture]:
+        """The same as `stylize` as a generator: yields the steps and returns the result. Closing it stops the work."""
         check_picture(frame, "The frame")
         if not 0 <= strength <= 1:
             raise InputError(f"Strength is {strength}; give a value from 0 to 1.")
-        return frame.copy() if strength == 0 else self._stylize(frame, strength)
+        guide = self._checked(guide or Guide(), (frame.shape[0], frame.shape[1]))
+        return frame.copy() if strength == 0 else (yield from self._steps(frame, strength, guide))
 
-    @abstractmethod
+    def _checked(self, guide: Guide, size: tuple[int, int]) -> Guide:
+        """The guide with the masks of the styles that have a weight."""
+        if guide.previous is not None:
+            check_picture(guide.previous, "The previous result")
+            if guide.previous.shape[:2] != size or guide.visible is None or guide.visible.shape != size:
+                raise InputError("The previous result does not fit the frame; give both, and where it is visible, in "
+                                 "the frame's size.")  # fmt: skip
+        if not guide.masks:
+            return guide
+        if not self.info.uses_masks:
+            raise InputError(f"The method '{self.info.name}' shows its styles everywhere; leave the masks out.")
+        if len(guide.masks) != len(self._kept):
+            raise InputError(f"There are {len(guide.masks)} masks for {len(self._kept)} styles; give one for each.")
+        for mask in guide.masks:
+            if mask is not None and (mask.shape != size or mask.dtype != np.float32):
+                raise InputError(f"A mask is {mask.shape} {mask.dtype}; give float32 of the frame's {size}.")
+            if mask is not None and not (mask.min() >= 0 and mask.max() <= 1):
+                raise InputError("A mask has values outside 0..1; give 1 where the style shows and 0 where not.")
+        return replace(guide, masks=[mask for mask, kept in zip(guide.masks, self._kept, strict=True) if kept])
+
+    def _steps(self, frame: Picture, strength: float, guide: Guide) -> Generator[Step, None, Picture]:
+        """Stylize a checked frame with a strength above 0. Methods override this or, without steps, `_stylize`."""
+        yield from ()
+        return self._stylize(frame, strength)
+
     def _stylize(self, frame: Picture, strength: float) -> Picture:
-        """Stylize a checked frame with a strength above 0."""
+        """Stylize a checked frame with a strength above 0, in one go."""
+        raise NotImplementedError
 
 
 def check_picture(picture: Picture, what: str) -> None:

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 import styletx_core
+from styletx_core.evaluate.distances import ssim
 from styletx_core.perceptual import losses
 from styletx_core.perceptual.pictures import list_pictures
-from training.measure_stills import ssim
 from training.painters import paint
 
 

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``gatys``: paints by optimization, as the field began (Gatys, Ecker and Bethge 2015; CVPR 2016).
+
+No network is trained. The picture itself is changed step by step until VGG-19 sees the frame's content (relu4_2) in
+it and the style's gram matrices (relu1_1 to relu5_1). Minutes a frame on a CPU, and what the fast methods are
+measured against. In a shot each frame starts from the previous result carried along the motion and is held to it
+(Ruder, Dosovitskiy and Brox 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..perceptual.vgg import VGG19
+from . import gatys_color as color
+from .base import SMALLEST, Guide, Method, Picture, Step
+from .gatys_descent import LBFGS, Adam, Descent
+from .gatys_loss import Grams, Objective, Region, observe
+
+_CONTENT = 0.01  # weight of the content loss, and ...
+_STYLE = 10.0  # ... of a style layer's, which is over its channels to the fourth
+_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
+_COMPONENT = {"relu1_1": "texture", "relu2_1": "texture", "relu3_1": "stroke", "relu4_1": "form", "relu5_1": "form"}
+_COARSEST = 128  # pixels of the coarsest level's shorter side, at least
+_COARSE_STEPS = 0.5  # of the steps at the level above
+_FLAT = 10  # steps over which the loss has to fall by the tolerance
+_GRAIN = 0.15  # standard deviation of the noise to start from
+_HISTORY = 10  # pairs of pictures that L-BFGS remembers
+_RATE = 0.02  # of Adam, of the values' range
+
+
+@lru_cache(maxsize=1)
+def _network(device: torch.device) -> VGG19:
+    """Unpacking the weights takes seconds, and nothing changes them."""
+    return VGG19().to(device)
+
+
+class Gatys(Method):
+    """Image style transfer using convolutional neural networks (Gatys et al. 2016)."""
+
+    _styles: list[tuple[Picture, float]] | None = None
+    _colors: color.Colors | None = None  # the shot's
+    _grams: dict[tuple[int, tuple[int, int]], Grams]  # of the styles, by their number and the level's size
+
+    def _load(self, weights: str | Path | None) -> None:
+        if self.dtype != torch.float32:
+            raise InputError("The method 'gatys' follows slopes that half precision cannot hold; give float32 or auto.")
+        self._vgg = _network(self.device)
+        self._grams = {}
+
+    def _set_style(self, styles: list[tuple[Picture, float]]) -> None:
+        self._styles = styles
+        self._grams = {}
+
+    def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
+        self._colors = color.measure(frames) if frames and self._needs_colors else None
+        self._grams = {}
+
+    @property
+    def _needs_colors(self) -> bool:
+        return self.options["preserve_color"] != "no" or self.options["color"] != 1
+
+    def _steps(self, frame: Picture, strength: float, guide: Guide) -> Generator[Step, None, Picture]:
+        if self._styles is None:
+            raise RuntimeError("set_style comes before stylize")
+        colors = None
+        if self._needs_colors:
+            if self._colors is None:  # each frame its own, and so are the styles in its colors
+                self._grams = {}
+            colors = self._colors or color.measure([frame])
+        content, previous = frame, guide.previous
+        if self._gray:
+            content = np.repeat(color.luma(frame), 3, 2)
+            previous = None if previous is None else np.repeat(color.luma(previous), 3, 2)
+        start = previous if self.options["init"] == "previous" else None
+        height, width = frame.shape[:2]
+        sizes = [(height, width)] if start is not None else self._sizes(height, width)
+        counts = self._counts(len(sizes))
+        x, done = self._first(content, start, guide.visible, sizes[0]), 0
+        for level, (size, count) in enumerate(zip(sizes, counts, strict=True)):
+            if level:
+                x = self._finer(x, content, size)
+            wanted = self._wanted(content, size, colors, strength, guide)
+            if previous is not None and guide.visible is not None:
+                wanted.previous = _tensor(_resized(previous, size), x.device)
+                wanted.visible = _tensor(_resized(guide.visible, size)[..., None], x.device)
+            for number, loss, best in self._descend(x, wanted, count):
+                x = best
+
+                def look(x: Tensor = x) -> Picture:
+                    return self._finished(_resized(_picture(x), (height, width)), frame, guide)
+
+                yield Step(done + number, sum(counts), loss, look)
+            done += count
+        return self._finished(_picture(x), frame, guide)
+
+    def _sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Of the levels, coarsest first."""
+        levels = int(self.options["levels"])
+        if levels == 0:
+            levels = 1
+            while min(height, width) >> levels >= _COARSEST:
+                levels += 1
+        return [(max(SMALLEST, height >> i), max(SMALLEST, width >> i)) for i in reversed(range(levels))]
+
+    def _counts(self, levels: int) -> list[int]:
+        """Steps of each level, coarsest first; as many as the option says altogether, the most on the finest."""
+        steps = int(self.options["steps"])
+        shares = [_COARSE_STEPS ** (levels - 1 - i) for i in range(levels)]
+        counts = [int(steps * share / sum(shares)) for share in shares]
+        counts[-1] += steps - sum(counts)
+        return counts
+
+    def _first(
+        self, content: Picture, start: Picture | None, visible: np.ndarray | None, size: tuple[int, int]
+    ) -> Tensor:
+        if self.options["init"] == "noise":
+            rng = np.random.default_rng(int(self.options["seed"]))
+            grain = rng.normal(0.5, _GRAIN, (*size, 1 if self._gray else 3)).clip(0, 1)
+            return _tensor(np.broadcast_to(grain, (*size, 3)).astype(np.float32), self.device)
+        if start is not None and visible is not None:
+            content = content + visible[..., None] * (start - content)
+        return _tensor(_resized(content, size), self.device)
+
+    def _finer(self, x: Tensor, content: Picture, size: tuple[int, int]) -> Tensor:
+        """The next level's start: enlarged, with the detail of the frame that the coarser level could not hold."""
+        picture = _picture(x)
+        coarse = (picture.shape[0], picture.shape[1])
+        if self.options["init"] != "noise":
+            content = _resized(content, size)
+            detail = content - _resized(_resized(content, coarse), size)
+            return _tensor(np.clip(_resized(picture, size) + detail, 0, 1), self.device)
+        return _tensor(_resized(picture, size).clip(0, 1), self.device)
+
+    def _wanted(self, content: Picture, size: tuple[int, int], colors: color.Colors | None, strength: float,
+                guide: Guide) -> Objective:  # fmt: skip
+        assert self._styles is not None
+        masks = [None if mask is None else _resized(mask, size) for mask in guide.masks or [None] * len(self._styles)]
+        guides = _unique(masks)
+        tensors = [None if g is None else _tensor(g[..., None], self.device) for g in guides]
+        own, features = observe(self._vgg, _tensor(_resized(content, size), self.device), tensors)
+        regions = [Region(tensor, []) for tensor in tensors]
+        for index, share in enumerate(_shares(masks, [weight for _, weight in self._styles])):
+            at = next(i for i, g in enumerate(guides) if g is masks[index])
+            grams = self._style_grams(index, size, colors)
+            if strength < 1:
+                grams = {layer: torch.lerp(own[at][layer], gram, strength) for layer, gram in grams.items()}
+            regions[at].wanted.append((share, grams))
+        layers = {layer: float(self.options[_COMPONENT[layer]]) / channels**4 for layer, channels in _CHANNELS.items()}
+        return Objective(
+            self._vgg,
+            features,
+            regions,
+            layers,
+            content_weight=_CONTENT * float(self.options["content_weight"]),
+            style_weight=_STYLE * float(self.options["style_weight"]),
+            smooth_weight=float(self.options["smooth"]),
+            temporal_weight=float(self.options["temporal"]),
+        )
+
+    def _style_grams(self, index: int, size: tuple[int, int], colors: color.Colors | None) -> Grams:
+        if (index, size) not in self._grams:
+            assert self._styles is not None
+            style = self._styles[index][0]
+            # as many pixels as the frame: a stroke then takes the same part of the picture at every size
+            scale = float(self.options["style_scale"]) * (size[0] * size[1] / (style.shape[0] * style.shape[1])) ** 0.5
+            fitting = (max(SMALLEST, round(style.shape[0] * scale)), max(SMALLEST, round(style.shape[1] * scale)))
+            recolored = self._recolored(_resized(style, fitting), colors)
+            self._grams[index, size] = observe(self._vgg, _tensor(recolored, self.device), [None])[0][0]
+        return self._grams[index, size]
+
+    def _descend(self, x: Tensor, wanted: Objective, count: int) -> Iterator[tuple[int, float, Tensor]]:
+        """(step, the lowest loss so far, its picture) after each step; ends early where the loss is flat."""
+        descent: Descent = Adam(_RATE) if self.options["optimizer"] == "adam" else LBFGS(_HISTORY)
+        losses: list[float] = []
+        lowest, best = float("inf"), x
+        for number in range(1, count + 1):
+            loss, gradient = wanted(x)
+            if loss < lowest:
+                lowest, best = loss, x
+            losses.append(lowest)
+            yield number, lowest, best
+            if len(losses) > _FLAT and losses[-1 - _FLAT] - lowest < float(self.options["tolerance"]) * _FLAT * lowest:
+                return
+            if number < count:
+                x = descent.step(x, loss, gradient)
+
+    def _finished(self, out: Picture, frame: Picture, guide: Guide) -> Picture:
+        """What the optimized picture becomes: the frame's chroma, and the frame where no style is to show."""
+        if self._gray:
+            out = color.with_chroma(color.luma(out), frame)
+        if guide.masks and all(mask is not None for mask in guide.masks):
+            cover = np.maximum.reduce([mask for mask in guide.masks if mask is not None])[..., None]
+            out = frame + cover * (out - frame)
+        return np.ascontiguousarray(np.clip(out, 0, 1), dtype=np.float32)
+
+    @property
+    def _gray(self) -> bool:
+        return bool(self.options["preserve_color"] == "luminance")
+
+    def _recolored(self, style: Picture, colors: color.Colors | None) -> Picture:
+        if colors is None:
+            return style
+        if self.options["preserve_color"] == "luminance":
+            return color.gray(style, colors)
+        if self.options["preserve_color"] == "match":
+            return color.matched(style, colors)
+        return color.less_color(style, colors, float(self.options["color"]))
+
+
+def _shares(masks: Sequence[np.ndarray | None], weights: Sequence[float]) -> list[float]:
+    """Each style's part of the style loss: by weight where styles meet, by area where each has its own."""
+    if all(mask is None for mask in masks):
+        return list(weights)
+    shape = next(mask.shape for mask in masks if mask is not None)
+    full = [np.ones(shape, np.float32) if mask is None else mask for mask in masks]
+    total = sum(weight * mask for weight, mask in zip(weights, full, strict=True))
+    cover = np.maximum.reduce(full) / np.maximum(total, 1e-6)
+    return [float((weight * mask * cover).mean()) for weight, mask in zip(weights, full, strict=True)]
+
+
+def _unique(masks: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
+    found: list[np.ndarray | None] = []
+    for mask in masks:
+        if not any(mask is other for other in found):
+            found.append(mask)
+    return found
+
+
+def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """HxW or HxWxC at another height and width."""
+    if picture.shape[:2] == size:
+        return picture
+    smaller = size[0] * size[1] < picture.shape[0] * picture.shape[1]
+    way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, size[::-1], interpolation=way).clip(0, 1), np.float32)
+
+
+def _tensor(picture: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.require(picture, requirements=("C", "W"))).permute(2, 0, 1)[None].contiguous().to(device)
+
+
+def _picture(x: Tensor) -> Picture:
+    return np.ascontiguousarray(x[0].permute(1, 2, 0).cpu().numpy())
