@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from styletx_core.files import atomic_path
 
@@ -73,12 +73,12 @@ def load(folder: Path, device: torch.device) -> State | None:
     return State({name: tensor for part in parts for name, tensor in part.items()}, parts[0].about)
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer, names: dict[nn.Parameter, str]) -> dict[str, Tensor]:
+def optimizer_tensors(optimizer: torch.optim.Optimizer, names: dict[Tensor, str]) -> dict[str, Tensor]:
     """An optimizer's state by the names of its parameters: ``network.stem.weight momentum`` and so on."""
     return {f"{names[p]} {key}": value for p, state in optimizer.state.items() for key, value in state.items()}
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, names: dict[nn.Parameter, str], kept: dict[str, Tensor]) -> None:
+def load_optimizer(optimizer: torch.optim.Optimizer, names: dict[Tensor, str], kept: dict[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` gave."""
     by_name = {names[p]: p for group in optimizer.param_groups for p in group["params"]}
     for name, value in kept.items():

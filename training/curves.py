@@ -98,8 +98,8 @@ def _panel(name: str, logs: dict[str, list[dict[str, Any]]]) -> np.ndarray:
         _text(image, f"{tick / 1000:g}k" if last >= 4000 else f"{tick:g}", (x, HEIGHT - BOTTOM + 20), center=True)
     for (steps, values, smoothed), color in zip(curves, COLORS * len(curves), strict=False):
         pale = tuple(round(255 - (255 - c) * 0.3) for c in color)
-        for points, shade, thick in ((values, pale, 1), (smoothed, color, 2)):
-            cv2.polylines(image, [place(steps, points)], False, shade, thick, cv2.LINE_AA, shift=4)
+        for heights, shade, thick in ((values, pale, 1), (smoothed, color, 2)):
+            cv2.polylines(image, [place(steps, heights)], False, shade, thick, cv2.LINE_AA, shift=4)
     cv2.rectangle(image, (LEFT, TOP), (WIDTH - RIGHT, HEIGHT - BOTTOM), INK)
     title = f"{name} (log)" if logarithmic else name
     cv2.putText(image, title, (LEFT, TOP - 12), cv2.FONT_HERSHEY_DUPLEX, 0.6, INK, 1, cv2.LINE_AA)

@@ -81,7 +81,8 @@ class Styles:
         if key not in self.made:
             device = self.vgg.mean.device
             picture, targets = self._read_or_compute(*key)
-            self.made[key] = Style(picture.to(device), [Target(*(t.to(device) for t in target)) for target in targets])
+            picture = picture.to(device).contiguous(memory_format=torch.channels_last)
+            self.made[key] = Style(picture, [Target(*(t.to(device) for t in target)) for target in targets])
         return self.made[key]
 
     def _read_or_compute(self, index: int, version: int) -> Style:

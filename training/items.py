@@ -66,9 +66,7 @@ class Items:
     it is first drawn.
     """
 
-    def __init__(
-        self, pairs: Pairs, vgg: VGG19, most: int, fresh: int = 1, renew: int = 0, workers: int = 0
-    ) -> None:
+    def __init__(self, pairs: Pairs, vgg: VGG19, most: int, fresh: int = 1, renew: int = 0, workers: int = 0) -> None:
         self.pairs, self.vgg, self.device = pairs, vgg, vgg.mean.device
         self.most, self.fresh, self.renew, self.workers = most, fresh, renew, workers
         self.made: dict[int, Item] = {}

@@ -70,7 +70,11 @@ def write(file: Path, folders: dict[str, list[Path]], side: int = SIDE, limit: i
                 pictures[f"{kind}/{number}/{path.relative_to(folder).as_posix()}.webp"] = read_picture(path, side)
     room = limit - len(vgg) - _HEADER - sum(_HEADER + len(name) for name in pictures)
     some = list(pictures)[:: max(1, len(pictures) // 50)]  # enough to guess the quality from
-    guess = bisect(QUALITIES, room, key=lambda q: sum(len(_encoded(pictures[n], q)) for n in some) * len(pictures) / len(some))
+
+    def expected(quality: int) -> int:
+        return sum(len(_encoded(pictures[name], quality)) for name in some) * len(pictures) // len(some)
+
+    guess = bisect(QUALITIES, room, key=expected)
     for quality in reversed(QUALITIES[:guess]):
         encoded = {name: _encoded(picture, quality) for name, picture in pictures.items()}
         if sum(map(len, encoded.values())) <= room:

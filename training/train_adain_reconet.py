@@ -82,10 +82,11 @@ parser.add_argument("--w-gram", type=float, default=20.0)
 parser.add_argument("--w-tv", type=float, default=0.5)
 parser.add_argument("--w-output", type=float, default=40.0, help="ReCoNet's output temporal loss")
 parser.add_argument("--w-feature", type=float, default=0.3, help="ReCoNet's feature-map temporal loss")
-parser.add_argument("--w-halo", type=float, default=0.0, help="glow around what moves in front")
+parser.add_argument("--w-halo", type=float, default=4.0, help="no glow around outlines")
 parser.add_argument("--w-guess", type=float, default=0.3, help="the style code must tell VGG's statistics")
-parser.add_argument("--w-contrast", type=float, default=0.1, help="a result's style code must tell its style from others")
+parser.add_argument("--w-contrast", type=float, default=0.1, help="a result's code must tell its style from others")
 parser.add_argument("--w-identity", type=float, default=2.0, help="a photo in its own style stays as it is")
+parser.add_argument("--rarely", type=int, default=4, help="the last two once in so many steps, so much stronger")
 # the machine
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -161,8 +162,8 @@ def train(args: argparse.Namespace) -> None:
     optimizers = {"muon": muon, "adam": adam}
     rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
     parameters = filters + others
-    names = {p: name for module, prefix in ((network, "network."), (guess, "guess."))
-             for name, p in module.named_parameters(prefix[:-1])}  # fmt: skip
+    names: dict[Tensor, str] = {p: f"network.{name}" for name, p in network.named_parameters()}
+    names |= {p: f"guess.{name}" for name, p in guess.named_parameters()}
 
     # --- go on where an earlier start stopped
     step = 0  # steps done
@@ -186,8 +187,11 @@ def train(args: argparse.Namespace) -> None:
         kept = [line for line in curves.read_log(log) if line["step"] <= step] if log.exists() else []
         with atomic_path(log) as aside:
             aside.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
-        print(f"{len(photos)} photos, {len(paintings)} styles, {sum(p.numel() for p in network.parameters()) / 1e6:.2f} M "
-              f"parameters, {device}" + (f" and {world - 1} more" if world > 1 else ""), flush=True)  # fmt: skip
+        size = sum(p.numel() for p in network.parameters()) / 1e6
+        others_too = f" and {world - 1} more" if world > 1 else ""
+        print(
+            f"{len(photos)} photos, {len(paintings)} styles, {size:.2f} M parameters, {device}{others_too}", flush=True
+        )
 
     def pool(size: int) -> Items:
         pairs = Pairs(contents, size, args.seed, shots, args.shots_share)
@@ -196,6 +200,10 @@ def train(args: argparse.Namespace) -> None:
     items = pool(args.size if turn is None else args.size_last)
     # every process knows what all of them draw, and works on its part of the styles
     mine = slice(rank * args.styles_a_step // world, (rank + 1) * args.styles_a_step // world)
+
+    weights = {name[2:]: weight for name, weight in vars(args).items() if name.startswith("w_")}
+    for name in ("contrast", "identity"):
+        weights[name] *= args.rarely
 
     def paint(frames: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(device.type, enabled=False):  # a style's filters and statistics: small, worth float32
@@ -211,7 +219,6 @@ def train(args: argparse.Namespace) -> None:
         numbers = [items.pick(args.batch, age, rng) for _ in keys]
         drawn = [styles[key] for key in keys[mine]]
         batch = [[items[n] for n in some] for some in numbers[mine]]
-        count = len(drawn)
 
         # frames: (styles, batch + 1, 3, S, S); the last of a style is the second of its first item
         frames = torch.stack([torch.cat([*(i.first for i in some), some[0].second]) for some in batch]).float()
@@ -247,15 +254,16 @@ def train(args: argparse.Namespace) -> None:
         terms["tv"] = losses.total_variation(out)
 
         # style codes: one must tell VGG's statistics of its style, and that of a result its style from the others
-        truth = torch.cat([torch.cat((t.mean, t.std), 1) / (t.mean.square().mean(1) + t.std.square().mean(1)).sqrt()[:, None]
-                           for t in targets], 1)  # fmt: skip
+        energy = [(t.mean.square().mean(1) + t.std.square().mean(1)).sqrt()[:, None] for t in targets]
+        truth = torch.cat([torch.cat((t.mean, t.std), 1) / e for t, e in zip(targets, energy, strict=True)], 1)
         terms["guess"] = (guess(codes) - truth).square().mean()
-        if args.w_contrast:
+        rarely = step % args.rarely == 0
+        if args.w_contrast and rarely:
             told = torch.stack([network.style(result) for result in results[:, :1]])
             known = F.normalize(everyones(codes), dim=1)
             right = torch.arange(args.styles_a_step, device=device)[mine]
             terms["contrast"] = F.cross_entropy(F.normalize(told, dim=1) @ known.T * 5, right)
-        if args.w_identity:
+        if args.w_identity and rarely:
             # of one photo a step, the first process's; times `world`, as the mean over the processes follows
             photo = batch[0][-1].first.float()
             terms["identity"] = photo.new_zeros(())
@@ -263,7 +271,7 @@ def train(args: argparse.Namespace) -> None:
                 with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
                     same = paint(photo, network.style(photo))[0].float()
                 terms["identity"] = (same - photo).square().mean() * 10 * world
-        return {name: term for name, term in terms.items() if getattr(args, f"w_{name}")}
+        return {name: term for name, term in terms.items() if weights[name]}
 
     def everyones(codes: Tensor) -> Tensor:
         """The style codes of all processes, through which gradients flow back to them."""
@@ -288,8 +296,8 @@ def train(args: argparse.Namespace) -> None:
         # half the bytes and no optimizers: with the weights, all that has to travel to another machine
         checkpoint.write(args.out / "carry.safetensors", {name: t.half() for name, t in carried.items()}, about)
         meta = {"method": "adain_reconet", "config": json.dumps(average.config), "steps": str(step)}
-        weights = {name: t.half() for name, t in average.state_dict().items()}
-        checkpoint.write(args.out / "weights.safetensors", weights, meta)
+        averaged = {name: t.half() for name, t in average.state_dict().items()}
+        checkpoint.write(args.out / "weights.safetensors", averaged, meta)
         curves.draw({args.out.name: curves.read_log(log)}, args.out / "losses.png")
 
     def sheet() -> None:
@@ -302,8 +310,8 @@ def train(args: argparse.Namespace) -> None:
         return min(1.0, spent / (args.minutes * 60) if args.minutes else step / args.steps)
 
     progress = Progress(step, part())
-    totals = torch.zeros(1, device=device)
-    counted = 0  # steps in the totals
+    totals: dict[str, Tensor] = {}  # of the losses since the last line of the log
+    counts: dict[str, int] = {}
     saved = sampled = step
     last = time.time()
     ended = step >= args.steps or bool(args.minutes and spent >= args.minutes * 60)
@@ -318,8 +326,7 @@ def train(args: argparse.Namespace) -> None:
             optimizer.param_groups[0]["lr"] = rate
             optimizer.zero_grad(set_to_none=True)
         terms = forward()
-        loss = sum((getattr(args, f"w_{name}") * term for name, term in terms.items()), torch.zeros((), device=device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.stack([weights[name] * term for name, term in terms.items()]).sum().backward()
         if world > 1:
             share_gradients(parameters, world)
         norm = nn.utils.clip_grad_norm_(parameters, CLIP)
@@ -328,10 +335,11 @@ def train(args: argparse.Namespace) -> None:
         with torch.no_grad():
             decay = min(args.average, (1 + step) / (10 + step))
             torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-            # nothing is read here: a GPU works on while the next steps are prepared
-            values = torch.stack([*terms.values(), norm])
-            totals = totals + values
-        step, counted = step + 1, counted + 1
+            # summed where they are: reading them would stop a GPU at every step
+            for name, value in (terms | {"norm": norm}).items():
+                totals[name] = totals.get(name, torch.zeros_like(value)) + value
+                counts[name] = counts.get(name, 0) + 1
+        step += 1
         if rank == 0:
             progress.show(step, part())
         if step % args.log_every and step < args.steps:
@@ -339,16 +347,16 @@ def train(args: argparse.Namespace) -> None:
 
         # --- a line of the log, and what falls on it; times are the first process's
         now = time.time()
-        totals /= counted
+        sums = torch.stack(list(totals.values()))
         clock = torch.tensor([spent + now - last, now - start], dtype=torch.float64, device=device)
         last = now
         if world > 1:
-            dist.all_reduce(totals)
-            totals /= world
+            dist.all_reduce(sums)
+            sums /= world
             dist.broadcast(clock, 0)
         spent, running = clock.tolist()
-        means = dict(zip([*terms, "norm"], totals.tolist(), strict=True))
-        totals, counted = torch.zeros(1, device=device), 0
+        means = {name: value / counts[name] for name, value in zip(totals, sums.tolist(), strict=True)}
+        totals, counts = {}, {}
         if not all(map(math.isfinite, means.values())):
             raise WorkError(f"The losses are no numbers any more at step {step}; the checkpoint of step {saved} is "
                             "sound. Go on from it with a lower --rate or --rate-filters.")  # fmt: skip
@@ -381,18 +389,32 @@ def check(args: argparse.Namespace, world: int) -> None:
     for name in ("size", "size_last"):
         if (size := getattr(args, name)) is not None and (size % REDUCTION or size < 64):
             raise InputError(f"--{name.replace('_', '-')} {size} must be a multiple of {REDUCTION}, at least 64.")
-    for name in ("steps", "styles_a_step", "batch", "items", "fresh", "log_every", "save_every", "sample_every"):
+    for name in (
+        "steps",
+        "styles_a_step",
+        "batch",
+        "items",
+        "fresh",
+        "rarely",
+        "log_every",
+        "save_every",
+        "sample_every",
+    ):
         if getattr(args, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1.")
     if args.styles_a_step % world:
-        raise InputError(f"--styles-a-step {args.styles_a_step} cannot be shared among {world} processes; give a multiple.")
+        raise InputError(
+            f"--styles-a-step {args.styles_a_step} cannot be shared among {world} processes; give a multiple."
+        )
 
 
 def pictures(folders: list[Path], pack: Pack | None, kind: str, held_out: bool) -> list[Picture]:
     found = pack.pictures(kind, held_out) if pack else read_pictures(folders, held_out)
     if not found and not held_out:
         where = pack.name if pack else " or ".join(map(str, folders))
-        raise InputError(f"There are no {kind} pictures to train on in {where}; name a folder of JPEG, PNG or WebP files.")
+        raise InputError(
+            f"There are no {kind} pictures to train on in {where}; name a folder of JPEG, PNG or WebP files."
+        )
     return found
 
 
@@ -421,9 +443,7 @@ def latest(out: Path, device: torch.device) -> checkpoint.State | None:
 
 def is_filter(name: str) -> bool:
     """Whether a parameter of the network is filters of the content path (`StyledConv`)."""
-    return not name.startswith("style.") and (
-        ".bases." in name or (name.endswith(".weight") and ".mix." not in name and ".affine." not in name)
-    )
+    return not name.startswith("style.") and name.split(".")[-2] not in ("mix", "affine")
 
 
 def share_gradients(parameters: list[nn.Parameter], world: int) -> None:
@@ -487,8 +507,8 @@ class Progress:
         self.shown = now
         gone = now - self.start
         left = gone * (1 - done) / (done - self.first_done) if done > self.first_done else math.inf
-        eta = f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left"
-        text = f"step {step} {done:4.0%} {(step - self.first) / gone:.2f} steps/s {eta if left < math.inf else ''} {self.words}"
+        eta = "" if left == math.inf else f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left"
+        text = f"step {step} {done:4.0%} {(step - self.first) / gone:.2f} steps/s {eta} {self.words}"
         if self.terminal:
             bar = f"[{'#' * round(20 * done):20}] "
             width = shutil.get_terminal_size().columns - 1

@@ -77,6 +77,9 @@ class StyledConv(nn.Module):
         self.affine = nn.Linear(CODE, c_out * (2 if normalized else 1))
         nn.init.normal_(self.affine.weight, std=0.01)
         nn.init.zeros_(self.affine.bias)
+        self.seen: Tensor
+        if upsample:  # a buffer: making it from numbers each time would stop a GPU to copy them
+            self.register_buffer("seen", torch.tensor(_SEEN), persistent=False)
 
     def assemble(self, code: Tensor) -> Layer:
         """The layer for one style code of shape (CODE,)."""
@@ -86,7 +89,7 @@ class StyledConv(nn.Module):
             weight = weight + torch.einsum("obk,b->ok", self.bases.unflatten(1, (len(amounts), -1)), amounts)
         weight = weight.unflatten(1, (-1, 3, 3))
         if self.upsample:
-            weight = _shuffled(weight)
+            weight = _shuffled(weight, self.seen)
         affine = self.affine(code)
         if not self.normalized:
             return Layer(weight, None, affine)
@@ -94,12 +97,15 @@ class StyledConv(nn.Module):
         return Layer(weight, 1 + scale, shift)
 
 
-def _shuffled(weight: Tensor) -> Tensor:
+# An even output row sees the low-resolution rows (-1, 0, 0), an odd one (0, 0, 1); columns alike.
+_SEEN = [[[1.0, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]]
+
+
+def _shuffled(weight: Tensor, seen: Tensor) -> Tensor:
     """Filters (out, in, 3, 3) for a twofold nearest enlargement to the same for its pixel shuffle, (4 out, in, 3, 3).
 
-    An even output row sees the low-resolution rows (-1, 0, 0), an odd one (0, 0, 1); columns alike.
+    seen: `_SEEN`, (2, 3, 3): phase, low-resolution row, filter row.
     """
-    seen = weight.new_tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])
     out = torch.einsum("oiyx,ply,qmx->opqilm", weight, seen, seen)
     return out.reshape(4 * weight.shape[0], weight.shape[1], 3, 3)
 

@@ -34,9 +34,9 @@ class VGG19(nn.Module):
         self.convs = nn.ModuleList()
         for name in self.names:
             codes, table, bias = (packed[f"{name}.{part}"] for part in ("codes", "table", "bias"))
-            conv = nn.Conv2d(codes.shape[1], codes.shape[0], 3, padding=1)
-            conv.weight.data, conv.bias.data = table[codes.long()], bias.clone()  # type: ignore[union-attr]
-            self.convs.append(conv)
+            layer = nn.Conv2d(codes.shape[1], codes.shape[0], 3, padding=1)
+            layer.weight.data, layer.bias.data = table[codes.long()], bias.clone()  # type: ignore[union-attr]
+            self.convs.append(layer)
         self.mean: Tensor
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
         self.dtype = dtype
