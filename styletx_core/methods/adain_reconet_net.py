@@ -166,10 +166,13 @@ class Network(nn.Module):
 
     def assemble(self, code: Tensor) -> Layers:
         """The content path's layers for one style code."""
+
+        def each(convs: nn.ModuleList) -> tuple[Layer, ...]:
+            return tuple(conv.assemble(code) for conv in convs if isinstance(conv, StyledConv))
+
         return Layers(
-            self.stem.assemble(code), self.down.assemble(code), tuple(conv.assemble(code) for conv in self.blocks),
-            self.up.assemble(code), tuple(conv.assemble(code) for conv in self.refine), self.expand.assemble(code),
-            self.last.assemble(code),
+            self.stem.assemble(code), self.down.assemble(code), each(self.blocks), self.up.assemble(code),
+            each(self.refine), self.expand.assemble(code), self.last.assemble(code),
         )  # fmt: skip
 
     def forward(self, picture: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
