@@ -93,6 +93,8 @@ parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else
 parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: as many as it has cores")
 parser.add_argument("--workers", type=int, help="processes that make pairs of frames ahead; default: 0, on a GPU all "
                                                 "cores but two")
+parser.add_argument("--one-by-one", action="store_true", help="run the network for one style after the other, on a GPU "
+                    "in bfloat16 instead of TF32 (autocast does not reach into vmap)")
 parser.add_argument("--config", default="{}", help="of the network, as JSON")
 # fmt: on
 
@@ -183,7 +185,9 @@ def train(args: argparse.Namespace) -> None:
             print(f"going on from step {step} ({spent / 60:.0f} minutes spent)", flush=True)
     log = args.out / "log.jsonl"
     if rank == 0:
-        # what a killed start wrote after its last checkpoint comes again
+        for left in args.out.glob(".*.tmp-*"):  # of a start that was killed while it wrote
+            left.unlink()
+        # what it logged after its last checkpoint comes again
         kept = [line for line in curves.read_log(log) if line["step"] <= step] if log.exists() else []
         with atomic_path(log) as aside:
             aside.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
@@ -206,7 +210,7 @@ def train(args: argparse.Namespace) -> None:
         weights[name] *= args.rarely
 
     def paint(frames: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(device.type, enabled=False):  # a style's filters and statistics: small, worth float32
+        with torch.autocast(device.type, enabled=False):  # a style's filters and statistics are worth float32
             layers = network.assemble(code)
         return run(frames, layers)
 
@@ -223,7 +227,11 @@ def train(args: argparse.Namespace) -> None:
         # frames: (styles, batch + 1, 3, S, S); the last of a style is the second of its first item
         frames = torch.stack([torch.cat([*(i.first for i in some), some[0].second]) for some in batch]).float()
         codes = torch.stack([network.style(style.picture) for style in drawn])
-        with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
+        if args.one_by_one:
+            with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
+                painted = [paint(*pair) for pair in zip(frames, codes, strict=True)]
+            results, features = (torch.stack(parts) for parts in zip(*painted, strict=True))
+        else:  # a few large operations instead of many small ones
             results, features = torch.vmap(paint)(frames, codes)
         results, features = results.float(), features.float()
         out, second = results[:, :-1].flatten(0, 1), results[:, -1]
