@@ -201,7 +201,7 @@ def train(args: argparse.Namespace) -> None:
         pairs = Pairs(contents, size, args.seed, shots, args.shots_share)
         return Items(pairs, vgg, args.items, args.fresh, args.renew, workers)
 
-    items = pool(args.size if turn is None else args.size_last)
+    items = pool(args.size if turn is None else args.size_last or args.size)
     # every process knows what all of them draw, and works on its part of the styles
     mine = slice(rank * args.styles_a_step // world, (rank + 1) * args.styles_a_step // world)
 
@@ -356,13 +356,13 @@ def train(args: argparse.Namespace) -> None:
         # --- a line of the log, and what falls on it; times are the first process's
         now = time.time()
         sums = torch.stack(list(totals.values()))
-        clock = torch.tensor([spent + now - last, now - start], dtype=torch.float64, device=device)
-        last = now
+        spent, running, last = spent + now - last, now - start, now
         if world > 1:
+            clock = torch.tensor([spent, running], dtype=torch.float64, device=device)
+            dist.broadcast(clock, 0)
+            spent, running = clock.tolist()
             dist.all_reduce(sums)
             sums /= world
-            dist.broadcast(clock, 0)
-        spent, running = clock.tolist()
         means = {name: value / counts[name] for name, value in zip(totals, sums.tolist(), strict=True)}
         totals, counts = {}, {}
         if not all(map(math.isfinite, means.values())):
