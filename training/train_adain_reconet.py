@@ -368,7 +368,8 @@ def train(args: argparse.Namespace) -> None:
         if not all(map(math.isfinite, means.values())):
             raise WorkError(f"The losses are no numbers any more at step {step}; the checkpoint of step {saved} is "
                             "sound. Go on from it with a lower --rate or --rate-filters.")  # fmt: skip
-        line = {"step": step, "minutes": round(spent / 60, 2)} | {name: round(v, 6) for name, v in means.items()}
+        line = {"step": step, "minutes": round(spent / 60, 2)}
+        line |= {name: round(means[name], 6) for name in (*weights, "norm") if name in means}
         if rank == 0:
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
