@@ -125,6 +125,11 @@ class StyleEncoder(nn.Module):
             nn.LayerNorm(9 + 2 * sum(self.widths) + grams), nn.Linear(9 + 2 * sum(self.widths) + grams, 512),
             nn.GELU(), nn.Linear(512, CODE), nn.LayerNorm(CODE),
         )  # fmt: skip
+        # what is plain to see goes straight to the code too: the way through the head costs precision
+        self.colors = nn.Linear(9, CODE, bias=False)
+        self.plain = nn.Linear(9 + 2 * sum(self.widths) + grams, CODE, bias=False)
+        nn.init.zeros_(self.colors.weight)
+        nn.init.zeros_(self.plain.weight)
 
     def forward(self, style: Tensor) -> Tensor:
         """(1, 3, H, W) in 0..1 to a code of shape (CODE,)."""
@@ -138,7 +143,9 @@ class StyleEncoder(nn.Module):
             found += [flat.mean(1), (flat.var(1) + _EPS).sqrt()]
             small = squeeze(y).flatten(2)[0]
             found.append(_upper(small @ small.T / small.shape[1]))
-        return self.head(torch.cat(found))
+        colors, seen = torch.cat(found[:2]), torch.cat(found)
+        code: Tensor = self.head(seen) + self.colors(colors) + self.plain(F.layer_norm(seen, seen.shape))
+        return code
 
 
 def _upper(matrix: Tensor) -> Tensor:
