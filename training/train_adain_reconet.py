@@ -93,6 +93,7 @@ parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else
 parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: as many as it has cores")
 parser.add_argument("--workers", type=int, help="processes that make pairs of frames ahead; default: 0, on a GPU all "
                                                 "cores but two")
+parser.add_argument("--float32", action="store_true", help="VGG in float32, also where bfloat16 is faster")
 parser.add_argument("--one-by-one", action="store_true", help="run the network for one style after the other, on a GPU "
                     "in bfloat16 instead of TF32 (autocast does not reach into vmap)")
 parser.add_argument("--config", default="{}", help="of the network, as JSON")
@@ -137,7 +138,7 @@ def train(args: argparse.Namespace) -> None:
     pack = Pack(args.pack) if args.pack else None
     photos, unseen_photos = (pictures(args.content, pack, "content", held_out) for held_out in (False, True))
     paintings, unseen_paintings = (pictures(args.style, pack, "style", held_out) for held_out in (False, True))
-    half = cuda or "avx512_bf16" in cpu_flags()
+    half = not args.float32 and (cuda or "avx512_bf16" in cpu_flags())
     vgg = VGG19("relu4_1", torch.bfloat16 if half else torch.float32, pack.vgg if pack else None).to(device)
     contents, styles = Contents(photos), Styles(paintings, vgg, args.style_versions, args.cache)
     shots = None
