@@ -23,6 +23,7 @@ from styletx_core.events import Event, Finished, FrameDone, Notice, Started, Ste
 from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Input, Job, Output, Settings, Style, ViewSettings
 from styletx_core.options import Value, find
 from styletx_core.registry import MethodInfo, method_info, methods
+from styletx_core.tune.command import add_command as add_tune
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 ASSETS = Path(__file__).parent / "assets"
@@ -153,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_progress(demo)
 
     add_evaluate(commands, _frames)
+    add_tune(commands, _frames, _view)
 
     listing = commands.add_parser("methods", help="list the methods")
     listing.set_defaults(command=_methods)

@@ -92,7 +92,7 @@ class _Run:
             linear = shot.encoding == "linear" or any(Path(style.path).suffix.lower() == ".exr" for style in job.styles)
             linear |= _format(job, shot).startswith("exr")
             transform = ViewTransform(job.view, environment=linear or job.view != ViewSettings())
-            styles = [(_style_picture(style.path, transform), style.weight) for style in job.styles]
+            styles = [(style_picture(style.path, transform), style.weight) for style in job.styles]
             masks = [style.mask and stack.enter_context(open_shot(style.mask)) or None for style in job.styles]
             for mask in masks:
                 _check_mask(mask, shot)
@@ -111,7 +111,7 @@ class _Run:
                 painter = _Painter(job.settings, styles, masks, shot, transform, motion, self.check)
                 self.device = painter.device
             yield Started(len(shot.numbers), len(done), shot.width, shot.height, self.device, motion.kind)
-            yield from map(Notice, _notices(shot, transform, motion, writer))
+            yield from map(Notice, _notices(job, shot, transform, motion, writer))
 
             results.begin()
             errors: Errors = dict(progress.errors) if progress else {}
@@ -385,7 +385,7 @@ def _open_results(
     return open_results(job, fingerprint, paths, [*files, *(Path(style.path) for style in job.styles)])
 
 
-def _style_picture(path: str, transform: ViewTransform) -> np.ndarray:
+def style_picture(path: str, transform: ViewTransform) -> np.ndarray:
     """HxWx3 float32 display-referred; raises InputError for what is not one picture."""
     if not Path(path).is_file():
         raise InputError(f"There is no style picture '{path}'; check the path.")
@@ -415,8 +415,12 @@ def _format(job: Job, shot: Shot) -> str:
     return {"8": "png8", "16": "png16", "half": "exr_half", "float": "exr_float"}[shot.bit_depth]
 
 
-def _notices(shot: Shot, transform: ViewTransform, motion: MotionSource, writer: FrameWriter) -> list[str]:
+def _notices(job: Job, shot: Shot, transform: ViewTransform, motion: MotionSource, writer: FrameWriter) -> list[str]:
     notices = [*shot.notices, *motion.notices]
+    if len(shot.numbers) > 1 and not method_info(job.settings.method).shot:
+        notices.append(
+            f"The method '{job.settings.method}' is made for single pictures; a shot takes its time once a frame."
+        )
     # From display to display the view transform does nothing, so what it has to say would only confuse.
     if "linear" in (shot.encoding, writer.encoding):
         notices += transform.notices

@@ -167,6 +167,8 @@ def open_results(job: Job, fingerprint: str, paths: Mapping[int, Path], inputs: 
         raise InputError(f"'{directory}' is both input and output; choose another output directory.")
     if job.output.movie and Path(job.output.movie).resolve() in read:
         raise InputError(f"The movie would replace the input '{job.output.movie}'; choose another name.")
+    if job.output.preview and Path(job.output.preview).resolve() in read | {path.resolve() for path in paths.values()}:
+        raise InputError(f"The preview would replace '{job.output.preview}'; choose another name.")
     if job.output.movie:
         _check_movie(Path(job.output.movie).absolute())
     missing = [path for path in (directory / ".styletx", directory, *directory.parents) if not path.exists()]

