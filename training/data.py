@@ -3,17 +3,30 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from styletx_core.files import atomic_path
 from styletx_core.perceptual.losses import Target, statistics
-from styletx_core.perceptual.pictures import read_picture
+from styletx_core.perceptual.pictures import list_pictures, read_picture
 from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
+
+
+class Picture(NamedTuple):
+    name: str  # tells it from every other, and from itself after a change
+    rgb: np.ndarray  # (H, W, 3) uint8
+
+
+def read_pictures(folders: list[Path], held_out: bool) -> list[Picture]:
+    """The pictures below ``folders`` on one side of the split, their longer side 512 at most."""
+    return [Picture(f"{p}{p.stat().st_size}", read_picture(p, 512)) for p in list_pictures(folders, held_out)]
 
 
 def to_tensor(picture: np.ndarray) -> Tensor:
@@ -25,8 +38,8 @@ def to_tensor(picture: np.ndarray) -> Tensor:
 class Contents:
     """Random crops of photos, each at a random scale."""
 
-    def __init__(self, files: list[Path]) -> None:
-        self.pictures = [read_picture(f, 512) for f in files]
+    def __init__(self, pictures: list[Picture]) -> None:
+        self.pictures = [p.rgb for p in pictures]
 
     def crop(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """(size, size, 3) uint8, mirrored half of the time."""
@@ -41,8 +54,8 @@ class Contents:
 
 
 class Style(NamedTuple):
-    picture: Tensor  # (1, 3, h, w): what the style encoder sees, shorter side 256
-    targets: list[Target]  # a layer of STYLE_LAYERS each, of the whole picture at 512
+    picture: Tensor  # (1, 3, h, w) 0..1: what the style encoder sees, shorter side 256
+    targets: list[Target]  # a layer of STYLE_LAYERS each, of the whole picture at its full size, bfloat16
 
 
 class Styles:
@@ -51,32 +64,59 @@ class Styles:
     Pictures are drawn by how much color and texture they have, for most paintings in museums are dark and smooth.
     """
 
-    def __init__(self, files: list[Path], vgg: VGG19, versions: int = 2) -> None:
-        self.pictures = [read_picture(f, 512) for f in files]
-        self.vgg, self.versions = vgg, versions
-        self.cache: dict[tuple[int, int], Style] = {}
-        weight = np.array([_liveliness(p) for p in self.pictures]).argsort().argsort() / len(files)
+    def __init__(self, pictures: list[Picture], vgg: VGG19, versions: int = 2, folder: Path | None = None) -> None:
+        self.names, self.pictures = [p.name for p in pictures], [p.rgb for p in pictures]
+        self.vgg, self.versions, self.folder = vgg, versions, folder
+        self.made: dict[tuple[int, int], Style] = {}
+        weight = np.array([_liveliness(p) for p in self.pictures]).argsort().argsort() / len(pictures)
         self.chance = (0.25 + weight) / (0.25 + weight).sum()
 
-    def draw(self, rng: np.random.Generator) -> Style:
-        remade = int(rng.integers(1, self.versions)) if self.versions > 1 and rng.random() < 0.4 else 0
-        key = int(rng.choice(len(self.pictures), p=self.chance)), remade
-        if key not in self.cache:
-            self.cache[key] = self._make(*key)
-        return self.cache[key]
+    def pick(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Number and version of a style."""
+        version = int(rng.integers(1, self.versions)) if self.versions > 1 and rng.random() < 0.4 else 0
+        return int(rng.choice(len(self.pictures), p=self.chance)), version
+
+    def __getitem__(self, key: tuple[int, int]) -> Style:
+        """A style, on VGG's device."""
+        if key not in self.made:
+            device = self.vgg.mean.device
+            picture, targets = self._read_or_compute(*key)
+            picture = picture.to(device).contiguous(memory_format=torch.channels_last)
+            self.made[key] = Style(picture, [Target(*(t.to(device) for t in target)) for target in targets])
+        return self.made[key]
+
+    def _read_or_compute(self, index: int, version: int) -> Style:
+        """Read from the folder that keeps them from one training to the next, if there is one."""
+        if self.folder is None:
+            return self._compute(index, version)
+        file = self.folder / f"{zlib.crc32(f'{self.names[index]}{version}'.encode()):08x}.safetensors"
+        if file.exists():
+            kept = load_file(file)
+            targets = [Target(kept[f"mean{i}"], kept[f"std{i}"], kept[f"gram{i}"]) for i in range(len(STYLE_LAYERS))]
+            return Style(kept["picture"].float() / 255, targets)
+        style = self._compute(index, version)
+        kept = {"picture": (style.picture * 255).round().byte().contiguous()}
+        for i, target in enumerate(style.targets):
+            kept |= {f"{k}{i}": v.contiguous() for k, v in target._asdict().items()}
+        with atomic_path(file) as aside:
+            save_file(kept, aside)
+        return style
 
     @torch.no_grad()
-    def _make(self, index: int, version: int) -> Style:
+    def _compute(self, index: int, version: int) -> Style:
         picture = self.pictures[index]
         if version:
             picture = remake(picture, np.random.default_rng((index, version)))
-        whole = to_tensor(picture).to(self.vgg.mean.device)
-        features = self.vgg(whole, STYLE_LAYERS)
+        features = self.vgg(to_tensor(picture).to(self.vgg.mean.device), STYLE_LAYERS)
         targets = [Target(*(t[0].bfloat16() for t in statistics(features[name]))) for name in STYLE_LAYERS]
-        scale = 256 / min(picture.shape[:2])
-        small = cv2.resize(picture, (round(picture.shape[1] * scale), round(picture.shape[0] * scale)),
-                           interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # fmt: skip
-        return Style(to_tensor(small), targets)
+        return Style(to_tensor(for_encoder(picture)), targets)
+
+
+def for_encoder(picture: np.ndarray) -> np.ndarray:
+    """A style picture (uint8) as the style encoder sees it: shorter side 256."""
+    scale = 256 / min(picture.shape[:2])
+    size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
 def _liveliness(picture: np.ndarray) -> float:

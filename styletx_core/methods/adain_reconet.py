@@ -15,12 +15,14 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import InputError
 from ..registry import method_info
-from .adain_reconet_net import REDUCTION, Layer, Network, Statistics, fold, run, run_folded
+from .adain_reconet_net import REDUCTION, Layer, Layers, Network, Statistics, fold, run, run_folded
 from .base import SMALLEST, Method, Picture
 
 STYLE_SIDE = 256  # the style encoder sees the style picture with its shorter side this long
 _LONGEST_STYLE = 2048  # its longer side, at most
+PAINTED_SIDE = 540  # pictures whose shorter side is longer are painted at this size first
 THUMBNAIL = 640  # frames are shrunk to this longer side to measure their statistics
+_SAME_SIZE = 0.8  # a picture that would shrink by less is painted at its own size alone
 _FLAT = 1e-3  # standard deviation below which frames show nothing that could be measured
 _MARGIN = 16  # pixels of mirrored picture around the frame, so that the frame's border shows no seam
 
@@ -31,7 +33,7 @@ class AdaINReCoNet(Method):
     _code: torch.Tensor | None = None  # the style's
     _own: torch.Tensor | None = None  # the shot's own, where its statistics are fixed
     _thumbnails: torch.Tensor | None = None
-    _paths: dict[float, list[Layer]]  # content paths ready to run, by strength
+    _paths: dict[float, Layers]  # content paths ready to run, by strength
 
     def _load(self, weights: str | Path | None) -> None:
         path = Path(weights) if weights is not None else method_info("adain_reconet").weights
@@ -77,20 +79,28 @@ class AdaINReCoNet(Method):
     def _stylize(self, frame: Picture, strength: float) -> Picture:
         if self._code is None:
             raise RuntimeError("set_style comes before stylize")
-        height, width = frame.shape[:2]
-        x = self._pad(self._tensor(frame))
-        crop = (slice(_MARGIN, _MARGIN + height), slice(_MARGIN, _MARGIN + width))
-
-        def apply(amount: float) -> np.ndarray:
-            out = self._run(x, frame, amount)[0].float().permute(1, 2, 0).cpu().numpy()
-            return out[crop]
-
-        out = apply(strength)
+        out = self._paint(frame, strength)
         if strength < 1:
             # what the network misses of the frame in the frame's own style is given back in full at strength 0, so
             # that the result goes to the very frame without the double exposure of a cross-fade
-            out = out + np.float32(1 - strength) * (frame - apply(0.0))
+            out = out + np.float32(1 - strength) * (frame - self._paint(frame, 0.0))
         return np.ascontiguousarray(np.clip(out, 0, 1), dtype=np.float32)
+
+    def _paint(self, frame: Picture, amount: float) -> np.ndarray:
+        """The frame painted with strokes of the same share of its height, whatever its size; may leave 0..1.
+
+        A large frame takes its forms from the frame painted at half the size, and what is finer from its own.
+        """
+        height, width = frame.shape[:2]
+        x = self._pad(self._tensor(frame))
+        out = self._run(x, frame, amount)[0].float().permute(1, 2, 0).cpu().numpy()
+        out = out[_MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
+        scale = max(0.5, PAINTED_SIDE / min(height, width))
+        if scale > _SAME_SIZE:
+            return out
+        small = _resize(frame, scale)
+        forms = self._paint(small, amount) - _resize(out, scale)
+        return out + cv2.resize(forms, (width, height), interpolation=cv2.INTER_CUBIC)
 
     def _run(self, x: torch.Tensor, frame: Picture, amount: float) -> torch.Tensor:
         assert self._code is not None
@@ -102,7 +112,7 @@ class AdaINReCoNet(Method):
                 run(self._thumbnails.float(), layers, statistics)
                 if len(self._paths) > 16:  # a keyframed strength has a path of its own on every frame
                     self._paths.clear()
-                self._paths[amount] = [self._cast(layer) for layer in fold(layers, statistics)]
+                self._paths[amount] = fold(layers, statistics).map(self._cast)
             return run_folded(x.to(self.dtype), self._paths[amount])
         code = self._code
         if amount < 1:

@@ -13,7 +13,7 @@ reach.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -31,6 +31,25 @@ class Layer(NamedTuple):
     weight: Tensor  # (out, in, 3, 3), or (4 out, in, 3, 3) for a layer that enlarges by a pixel shuffle
     scale: Tensor | None  # (out,) the style's standard deviation; None where the layer is not normalized
     shift: Tensor  # (out,) the style's mean, or the bias
+
+
+class Layers(NamedTuple):
+    """The content path, in the order in which it runs."""
+
+    stem: Layer
+    down: Layer
+    blocks: tuple[Layer, ...]  # two a residual block
+    up: Layer
+    refine: tuple[Layer, ...]  # two a residual block
+    expand: Layer
+    last: Layer
+
+    def map(self, change: Callable[[Layer], Layer]) -> Layers:
+        """The path with every layer changed, in order."""
+        return Layers(
+            change(self.stem), change(self.down), tuple(change(layer) for layer in self.blocks), change(self.up),
+            tuple(change(layer) for layer in self.refine), change(self.expand), change(self.last),
+        )  # fmt: skip
 
 
 class Statistics(NamedTuple):
@@ -51,20 +70,26 @@ class StyledConv(nn.Module):
         super().__init__()
         self.normalized, self.upsample = normalized, upsample
         bound = (2.0 / (c_in * 9)) ** 0.5
-        self.weight = nn.Parameter(torch.randn(c_out, c_in, 3, 3) * bound)
-        self.bases = nn.Parameter(torch.randn(bases, c_out, c_in, 3, 3) * bound * 0.5) if bases else None
+        # filters are matrices, as the optimizer of the training wants them
+        self.weight = nn.Parameter(torch.randn(c_out, c_in * 9) * bound)
+        self.bases = nn.Parameter(torch.randn(c_out, bases * c_in * 9) * bound * 0.5) if bases else None
         self.mix = nn.Linear(CODE, bases) if bases else None
         self.affine = nn.Linear(CODE, c_out * (2 if normalized else 1))
         nn.init.normal_(self.affine.weight, std=0.01)
         nn.init.zeros_(self.affine.bias)
+        self.seen: Tensor
+        if upsample:  # a buffer: making it from numbers each time would stop a GPU to copy them
+            self.register_buffer("seen", torch.tensor(_SEEN), persistent=False)
 
     def assemble(self, code: Tensor) -> Layer:
         """The layer for one style code of shape (CODE,)."""
         weight: Tensor = self.weight
         if self.bases is not None and self.mix is not None:
-            weight = weight + torch.tensordot(torch.tanh(self.mix(code)), self.bases, dims=1)
+            amounts = torch.tanh(self.mix(code))
+            weight = weight + torch.einsum("obk,b->ok", self.bases.unflatten(1, (len(amounts), -1)), amounts)
+        weight = weight.unflatten(1, (-1, 3, 3))
         if self.upsample:
-            weight = _shuffled(weight)
+            weight = _shuffled(weight, self.seen)
         affine = self.affine(code)
         if not self.normalized:
             return Layer(weight, None, affine)
@@ -72,12 +97,15 @@ class StyledConv(nn.Module):
         return Layer(weight, 1 + scale, shift)
 
 
-def _shuffled(weight: Tensor) -> Tensor:
+# An even output row sees the low-resolution rows (-1, 0, 0), an odd one (0, 0, 1); columns alike.
+_SEEN = [[[1.0, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]]
+
+
+def _shuffled(weight: Tensor, seen: Tensor) -> Tensor:
     """Filters (out, in, 3, 3) for a twofold nearest enlargement to the same for its pixel shuffle, (4 out, in, 3, 3).
 
-    An even output row sees the low-resolution rows (-1, 0, 0), an odd one (0, 0, 1); columns alike.
+    seen: `_SEEN`, (2, 3, 3): phase, low-resolution row, filter row.
     """
-    seen = weight.new_tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])
     out = torch.einsum("oiyx,ply,qmx->opqilm", weight, seen, seen)
     return out.reshape(4 * weight.shape[0], weight.shape[1], 3, 3)
 
@@ -97,6 +125,11 @@ class StyleEncoder(nn.Module):
             nn.LayerNorm(9 + 2 * sum(self.widths) + grams), nn.Linear(9 + 2 * sum(self.widths) + grams, 512),
             nn.GELU(), nn.Linear(512, CODE), nn.LayerNorm(CODE),
         )  # fmt: skip
+        # what is plain to see goes straight to the code too: the way through the head costs precision
+        self.colors = nn.Linear(9, CODE, bias=False)
+        self.plain = nn.Linear(9 + 2 * sum(self.widths) + grams, CODE, bias=False)
+        nn.init.zeros_(self.colors.weight)
+        nn.init.zeros_(self.plain.weight)
 
     def forward(self, style: Tensor) -> Tensor:
         """(1, 3, H, W) in 0..1 to a code of shape (CODE,)."""
@@ -110,7 +143,9 @@ class StyleEncoder(nn.Module):
             found += [flat.mean(1), (flat.var(1) + _EPS).sqrt()]
             small = squeeze(y).flatten(2)[0]
             found.append(_upper(small @ small.T / small.shape[1]))
-        return self.head(torch.cat(found))
+        colors, seen = torch.cat(found[:2]), torch.cat(found)
+        code: Tensor = self.head(seen) + self.colors(colors) + self.plain(F.layer_norm(seen, seen.shape))
+        return code
 
 
 def _upper(matrix: Tensor) -> Tensor:
@@ -121,41 +156,46 @@ def _upper(matrix: Tensor) -> Tensor:
 class Network(nn.Module):
     """Style encoder and content path; the content path is a function of the picture and of assembled layers."""
 
-    def __init__(self, width: int = 64, thin: int = 32, blocks: int = 5, bases: int = 3) -> None:
+    def __init__(
+        self, width: int = 64, thin: int = 32, blocks: int = 4, thin_blocks: int = 1, out: int = 16, bases: int = 6
+    ) -> None:
         super().__init__()
-        self.config = {"width": width, "thin": thin, "blocks": blocks, "bases": bases}
+        self.config = {"width": width, "thin": thin, "blocks": blocks, "thin_blocks": thin_blocks, "out": out,
+                       "bases": bases}  # fmt: skip
         self.style = StyleEncoder()
         self.stem = StyledConv(48, thin, 0)
         self.down = StyledConv(thin, width, 0)
         self.blocks = nn.ModuleList(StyledConv(width, width, bases) for _ in range(2 * blocks))
         self.up = StyledConv(width, thin, bases, upsample=True)
-        self.refine = StyledConv(thin, thin, bases)
-        self.expand = StyledConv(thin, 12, bases, upsample=True)
-        self.last = StyledConv(12, 3, 0, normalized=False, upsample=True)
+        self.refine = nn.ModuleList(StyledConv(thin, thin, bases) for _ in range(2 * thin_blocks))
+        self.expand = StyledConv(thin, out, bases, upsample=True)
+        self.last = StyledConv(out, 3, 0, normalized=False, upsample=True)
 
-    def assemble(self, code: Tensor) -> list[Layer]:
-        """The content path's layers, in the order in which they run, for one style code."""
-        convs = [self.stem, self.down, *self.blocks, self.up, self.refine, self.expand, self.last]
-        return [conv.assemble(code) for conv in convs]
+    def assemble(self, code: Tensor) -> Layers:
+        """The content path's layers for one style code."""
+
+        def each(convs: nn.ModuleList) -> tuple[Layer, ...]:
+            return tuple(conv.assemble(code) for conv in convs if isinstance(conv, StyledConv))
+
+        return Layers(
+            self.stem.assemble(code), self.down.assemble(code), each(self.blocks), self.up.assemble(code),
+            each(self.refine), self.expand.assemble(code), self.last.assemble(code),
+        )  # fmt: skip
 
     def forward(self, picture: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         """Stylize (N, 3, H, W) in 0..1, sides multiples of 8, with one code; also gives the bottleneck features."""
         return run(picture, self.assemble(code))
 
 
-def run(
-    picture: Tensor, layers: Sequence[Layer], collect: list[Statistics] | None = None
-) -> tuple[Tensor, Tensor]:
+def run(picture: Tensor, layers: Layers, collect: list[Statistics] | None = None) -> tuple[Tensor, Tensor]:
     """The content path.
 
     ``picture``: (N, 3, H, W) in 0..1, H and W multiples of 8. Each picture is normalized by its own statistics,
     unless ``collect`` is a list: then by the statistics of the whole batch, which are appended to it. Returns the
     stylized picture, (N, 3, H, W) in 0..1, and the features after the residual blocks, (N, width, H/8, W/8).
     """
-    pending = iter(layers)
 
-    def conv(x: Tensor, stride: int = 1, upsample: bool = False) -> Tensor:
-        layer = next(pending)
+    def conv(layer: Layer, x: Tensor, stride: int = 1, upsample: bool = False) -> Tensor:
         x = F.conv2d(_pad(x), layer.weight, None, stride)
         if upsample:
             x = F.pixel_shuffle(x, 2)
@@ -170,25 +210,24 @@ def run(
         scale = layer.scale.view(1, -1, 1, 1) / std
         return x * scale + (shift - mean * scale)
 
-    return _path(picture, conv, blocks=(len(layers) - 6) // 2)
+    return _path(picture, layers, conv)
 
 
-def run_folded(picture: Tensor, layers: Sequence[Layer]) -> Tensor:
+def run_folded(picture: Tensor, layers: Layers) -> Tensor:
     """The content path of layers that `fold` has rid of their normalization: plain convolutions."""
-    pending = iter(layers)
 
-    def conv(x: Tensor, stride: int = 1, upsample: bool = False) -> Tensor:
-        layer = next(pending)
+    def conv(layer: Layer, x: Tensor, stride: int = 1, upsample: bool = False) -> Tensor:
         x = F.conv2d(_pad(x), layer.weight, layer.shift, stride)
         return F.pixel_shuffle(x, 2) if upsample else x
 
-    return _path(picture, conv, blocks=(len(layers) - 6) // 2)[0]
+    return _path(picture, layers, conv)[0]
 
 
-def fold(layers: Sequence[Layer], statistics: Sequence[Statistics]) -> list[Layer]:
+def fold(layers: Layers, statistics: Sequence[Statistics]) -> Layers:
     """Layers whose normalization by fixed statistics is folded into their filters."""
-    folded, pending = [], iter(statistics)
-    for layer in layers:
+    pending = iter(statistics)
+
+    def folded(layer: Layer) -> Layer:
         weight, shift = layer.weight, layer.shift
         phases = len(weight) // len(shift)  # 4 where the layer enlarges
         if layer.scale is not None:
@@ -196,22 +235,28 @@ def fold(layers: Sequence[Layer], statistics: Sequence[Statistics]) -> list[Laye
             scale = layer.scale / fixed.std
             weight = weight * scale.repeat_interleave(phases).view(-1, 1, 1, 1)
             shift = shift - fixed.mean * scale
-        folded.append(Layer(weight, None, shift.repeat_interleave(phases)))
-    return folded
+        return Layer(weight, None, shift.repeat_interleave(phases))
+
+    return layers.map(folded)
 
 
 def _pad(x: Tensor) -> Tensor:
     return F.pad(x, (1, 1, 1, 1), mode="replicate")
 
 
-def _path(picture, conv, blocks: int) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]
-    skip = F.relu(conv(F.pixel_unshuffle(picture * 2 - 1, 4)))
-    x = F.relu(conv(skip, 2))
-    for _ in range(blocks):
-        y = F.relu(conv(x))
-        x = x + conv(y)
+def _path(picture: Tensor, layers: Layers, conv: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
+    skip = F.relu(conv(layers.stem, F.pixel_unshuffle(picture * 2 - 1, 4)))
+    x = F.relu(conv(layers.down, skip, 2))
+    for first, second in _pairs(layers.blocks):
+        x = x + conv(second, F.relu(conv(first, x)))
     features = x
-    x = F.relu(conv(x, upsample=True) + skip)
-    x = F.relu(conv(x))
-    x = F.relu(conv(x, upsample=True))
-    return torch.sigmoid(conv(x, upsample=True)), features
+    x = F.relu(conv(layers.up, x, upsample=True) + skip)
+    for first, second in _pairs(layers.refine):
+        x = x + conv(second, F.relu(conv(first, x)))
+    x = F.relu(conv(layers.expand, x, upsample=True))
+    return torch.sigmoid(conv(layers.last, x, upsample=True)), features
+
+
+def _pairs(layers: Sequence[Layer]) -> Iterable[tuple[Layer, Layer]]:
+    """The layers of residual blocks, two by two."""
+    return zip(layers[::2], layers[1::2], strict=True)

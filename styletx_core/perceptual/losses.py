@@ -65,7 +65,9 @@ _LUMA = (0.2126, 0.7152, 0.0722)
 
 
 def luminance(picture: Tensor) -> Tensor:
-    return (picture * picture.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    # numbers, not a tensor of them: that would have to be copied to a GPU, which waits for it
+    red, green, blue = picture.split(1, 1)
+    return red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2]
 
 
 def output_temporal(out: Tensor, warped: Tensor, inp: Tensor, warped_inp: Tensor, seen: Tensor) -> Tensor:

@@ -24,7 +24,12 @@ def list_pictures(folders: Sequence[Path], held_out: bool | None = None) -> list
     files = [p for folder in folders for p in sorted(folder.rglob("*")) if p.suffix.lower() in _TYPES]
     if held_out is None:
         return files
-    return [p for p in files if (zlib.crc32(p.name.encode()) % HELD_OUT == 0) == held_out]
+    return [p for p in files if is_held_out(p.name) == held_out]
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a file of this name (``forest.jpg``) is kept away from training."""
+    return zlib.crc32(name.encode()) % HELD_OUT == 0
 
 
 def read_picture(path: Path, longest: int | None = None) -> np.ndarray:

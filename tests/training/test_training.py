@@ -4,51 +4,117 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from trainings import SMALL, TINY, Train, read_log
 
 import styletx_core
+from styletx_core.errors import InputError
 from styletx_core.evaluate.distances import ssim
 from styletx_core.perceptual import losses
 from styletx_core.perceptual.pictures import list_pictures
+from training import curves
+from training.muon import Muon
 from training.painters import paint
 
 
-def train(folder: Path, *more: str) -> str:
-    command = [sys.executable, "-m", "training.train_adain_reconet", "--content", folder / "content", "--style",
-               folder / "style", "--out", folder / "out", "--size", "64", "--batch", "1", "--styles-a-step", "1",
-               "--device", "cpu", *more]  # fmt: skip
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
-
-def test_a_training_stops_goes_on_learns_and_is_usable_at_once(tmp_path: Path) -> None:
-    for kind, painter in (("content", "facets"), ("style", "ink")):
-        (tmp_path / kind).mkdir()
-        for seed in range(12):
-            picture = (paint(painter, 128, 128, seed)[..., ::-1] * 255).astype(np.uint8)
-            cv2.imwrite(str(tmp_path / kind / f"{kind}_{seed}.png"), picture)
-    train(tmp_path, "--steps", "20", "--save-every", "10")
-    first = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)
-    assert first["step"] == 20
-    assert "going on from step 20" in train(tmp_path, "--steps", "60")
-    log = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in log] == [20, 40, 60]
-    for name in ("style", "gram", "feature", "guess"):  # content rises before it falls: at first nothing is painted
+def test_a_short_training_on_ten_pictures_lowers_the_losses_and_is_usable_at_once(
+    folders: tuple[str, ...], train: Train, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = [*folders, *SMALL, "--steps", "80", "--warm-up", "20", "--styles-a-step", "2", "--out", out]
+    config = json.dumps({"width": 32, "thin": 16, "blocks": 2, "bases": 3})
+    said = train(*options, "--config", config).stdout
+    assert "photos" in said and "Finished: step 80" in said and "100%" in said
+    log = read_log(out)
+    assert [line["step"] for line in log] == [20, 40, 60, 80]
+    # not the halo: at first nothing is painted, and nothing glows
+    for name in ("content", "style", "gram", "tv", "output", "feature", "guess", "contrast", "identity"):
         assert log[-1][name] < log[0][name], name
-    assert cv2.imread(str(tmp_path / "out" / "samples.jpg")) is not None
-    method = styletx_core.load(device="cpu", weights=tmp_path / "out" / "weights.safetensors")
+    assert sum(log[-1][name] for name in ("style", "gram")) < 0.6 * sum(log[0][name] for name in ("style", "gram"))
+    assert cv2.imread(str(out / "samples.jpg")).shape == (7 * 256, 6 * 256, 3)
+    assert cv2.imread(str(out / "losses.png")) is not None
+    method = styletx_core.load(device="cpu", weights=out / "weights.safetensors")
     style, photo = paint("ink", 96, 96, 50), paint("facets", 80, 96, 51)
     method.set_style(style)
-    out = method.stylize(photo)
-    assert out.shape == photo.shape and np.isfinite(out).all() and np.abs(out - photo).mean() > 0.02
+    picture = method.stylize(photo)
+    assert picture.shape == photo.shape and np.isfinite(picture).all() and np.abs(picture - photo).mean() > 0.02
+    # the same weights begin another training
+    more = [*folders, *SMALL, "--config", config, "--steps", "1", "--start", out / "weights.safetensors"]
+    train(*more, "--styles-a-step", "2", "--out", tmp_path / "more")
+    assert read_log(tmp_path / "more")[0]["gram"] < log[0]["gram"]
+    # and a folder that holds one training takes no other network
+    refused = train(*options, "--config", "{}", ok=False)
+    assert refused.returncode == 2 and "holds the training of another network" in refused.stderr
+
+
+def test_items_made_ahead_by_other_processes_are_the_same(
+    folders: tuple[str, ...], train: Train, tmp_path: Path
+) -> None:
+    options = [*folders, *TINY, "--steps", "4", "--log-every", "1", "--styles-a-step", "2", "--items", "18",
+               "--fresh", "2", "--renew", "3"]  # fmt: skip
+    for workers in ("0", "2"):
+        train(*options, "--workers", workers, "--out", tmp_path / workers)
+    for alone, helped in zip(read_log(tmp_path / "0"), read_log(tmp_path / "2"), strict=True):
+        assert alone == pytest.approx(helped, rel=2e-2, abs=1e-4)
+
+
+def test_with_the_default_network_every_file_is_below_16_mib(
+    folders: tuple[str, ...], train: Train, tmp_path: Path
+) -> None:
+    train(*folders, *SMALL, "--steps", "1", "--out", tmp_path)
+    sizes = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+    assert len(sizes) >= 8 and max(sizes.values()) < 16 << 20
+    carried = sizes["carry.safetensors"] + sizes["weights.safetensors"]
+    assert carried < 20 << 20  # goes forward with the repository and the pack
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ((), "Pictures are missing; give --content and --style, or --pack."),
+        (("--content", "{empty}", "--style", "{empty}"), "There are no content pictures to train on in"),
+        (("--content", "{empty}", "--style", "{empty}", "--size", "100"), "--size 100 must be a multiple of 8"),
+    ],
+)
+def test_bad_options_are_refused_in_a_sentence(
+    train: Train, tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    given = [option.format(empty=tmp_path / "empty") for option in options]
+    done = train(*given, "--out", tmp_path / "out", "--device", "cpu", ok=False)
+    assert done.returncode == 2 and sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_curves_of_two_trainings_are_drawn_even_where_a_log_was_cut_off(tmp_path: Path) -> None:
+    for name, factor in (("a", 1.0), ("b", 2.0)):
+        (tmp_path / name).mkdir()
+        lines = [json.dumps({"step": 20 * i, "minutes": i, "style": factor / i}) + "\n" for i in range(1, 40)]
+        (tmp_path / name / "log.jsonl").write_text("".join(lines) + '{"step": 800, "sty')
+    curves.draw({n: curves.read_log(tmp_path / n / "log.jsonl") for n in ("a", "b")}, tmp_path / "both.png")
+    image = cv2.imread(str(tmp_path / "both.png"))
+    for color in curves.COLORS[:2]:  # two strokes of their own colors
+        assert (np.abs(image.astype(int) - color).max(2) < 12).sum() > 200
+    with pytest.raises(InputError, match="cannot be read"):
+        curves.read_log(tmp_path / "none" / "log.jsonl")
+
+
+def test_many_matrices_step_as_one_by_one_in_torchs_muon() -> None:
+    torch.manual_seed(0)
+    ours = [torch.nn.Parameter(torch.randn(shape)) for shape in ((8, 36), (8, 36), (12, 4), (3, 9), (8, 36))]
+    theirs = [torch.nn.Parameter(p.detach().clone()) for p in ours]
+    optimizers = Muon(ours, 0.01), torch.optim.Muon(theirs, 0.01, 0.0, adjust_lr_fn="match_rms_adamw")
+    for _ in range(3):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn_like(mine)
+            other.grad = mine.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    assert all(torch.allclose(mine, other, atol=2e-3) for mine, other in zip(ours, theirs, strict=True))
 
 
 def test_the_split_is_fixed_by_name_and_keeps_about_a_tenth(tmp_path: Path) -> None:
