@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the README's picture: `PYTHONPATH=. python docs/make_pictures.py`, after tests/scenes/render_measured.py."""
+"""Make the pictures of the docs: `PYTHONPATH=. python docs/make_pictures.py`, after tests/scenes/render_measured.py.
+
+hero.jpg: a frame of a shot in the styles that ship. styles.jpg: a still in ten styles of training/painters.py.
+strength.jpg: strength 0 to 1, and two styles blended.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,13 @@ from styletx_core.color import ViewTransform, to_picture
 from styletx_core.events import FrameDone
 from styletx_core.job import Input, Job, Output, Style, ViewSettings
 from styletx_core.shot import open_shot
+from training.painters import PAINTERS, paint
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOT, STYLES = ROOT / "build" / "shots" / "measured", ROOT / "styletx_core" / "assets" / "styles"
 FRAMES = (40, 47)
 WIDTH, HEIGHT, GAP = 480, 270, 8
+_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 88]
 
 
 def painted(style: Path) -> np.ndarray:
@@ -32,26 +38,73 @@ def painted(style: Path) -> np.ndarray:
 def main() -> None:
     with open_shot(SHOT) as shot:
         rendered = to_picture(shot.read(FRAMES[1]), shot.encoding, ViewTransform(ViewSettings()))
-    rows = [_fit((rendered[..., ::-1] * 255 + 0.5).astype(np.uint8))]
+    hero(rendered)
+    styles(rendered)
+    strength(rendered)
+
+
+def styles(rendered: np.ndarray) -> None:
+    """Every painter's picture in the corner of the still painted in its style, after the still itself."""
+    method = styletx_core.load("adain_reconet")
+    cells = [_bytes(rendered)]
+    for name in PAINTERS:
+        picture = paint(name, 512, 512, 3)
+        method.set_style(picture)
+        cells.append(_with_style(_bytes(method.stylize(rendered)), _bytes(picture)))
+    cells.append(np.full_like(cells[0], 255))
+    write("styles", [[_fit(cell) for cell in cells[i : i + 3]] for i in range(0, len(cells), 3)])
+
+
+def strength(rendered: np.ndarray) -> None:
+    """Strength 0, 1/3, 2/3, 1 in the style oil; then oil blended into stained glass in as many steps."""
+    method = styletx_core.load("adain_reconet")
+    oil, glass = (_read(STYLES / f"{name}.png") for name in ("oil", "stained_glass"))
+    method.set_style(oil)
+    first = [method.stylize(rendered, amount) for amount in (0, 1 / 3, 2 / 3, 1)]
+    second = []
+    for amount in (0, 1 / 3, 2 / 3, 1):
+        method.set_style([(oil, 1 - amount), (glass, amount)])
+        second.append(method.stylize(rendered))
+    write("strength", [[_fit(_bytes(picture)) for picture in row] for row in (first, second)])
+
+
+def hero(rendered: np.ndarray) -> None:
+    """The frame as rendered and in the styles that ship, painted as a part of its shot."""
+    rows = [_fit(_bytes(rendered))]
     for style in sorted(STYLES.glob("*.png")):
-        result, picture = _fit(painted(style)), cv2.imread(str(style))
-        small = cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA)
-        result[-104:-8, 8:104] = small  # the style picture in the corner of what it made
-        rows.append(result)
-    rows = [np.hstack([rows[0], _bar(), rows[1]]), np.hstack([rows[2], _bar(), rows[3]])]
-    picture = np.vstack([rows[0], np.full((GAP, rows[0].shape[1], 3), 255, np.uint8), rows[1]])
-    out = ROOT / "docs" / "images" / "hero.jpg"
-    out.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(out), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        rows.append(_fit(_with_style(painted(style), cv2.imread(str(style)))))
+    write("hero", [rows[:2], rows[2:]])
+
+
+def write(name: str, rows: list[list[np.ndarray]]) -> None:
+    """A sheet of pictures of one size with white bars between them."""
+    bar = np.full((HEIGHT, GAP, 3), 255, np.uint8)
+    lines = [np.hstack([part for picture in row for part in (bar, picture)][1:]) for row in rows]
+    gap = np.full((GAP, lines[0].shape[1], 3), 255, np.uint8)
+    out = ROOT / "docs" / "images" / f"{name}.jpg"
+    cv2.imwrite(str(out), np.vstack([part for line in lines for part in (gap, line)][1:]), _QUALITY)
     print(out)
+
+
+def _with_style(result: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """The style picture in the corner of what it made."""
+    side = result.shape[0] * 2 // 5
+    result = result.copy()
+    result[-side - 8 : -8, 8 : side + 8] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    return result
+
+
+def _bytes(picture: np.ndarray) -> np.ndarray:
+    """HxWx3 float32 RGB in 0..1 to uint8 BGR."""
+    return (picture[..., ::-1] * 255 + 0.5).astype(np.uint8)
+
+
+def _read(path: Path) -> np.ndarray:
+    return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1], dtype=np.float32) / 255
 
 
 def _fit(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-
-
-def _bar() -> np.ndarray:
-    return np.full((HEIGHT, GAP, 3), 255, np.uint8)
 
 
 if __name__ == "__main__":
