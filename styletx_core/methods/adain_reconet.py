@@ -73,7 +73,7 @@ class AdaINReCoNet(Method):
                 codes.append(self._encode(thumbnail))
             self._thumbnails, self._own = torch.cat(thumbnails), torch.stack(codes).mean(0)
             if float(self._thumbnails.std((0, 2, 3)).max()) < _FLAT:
-                self._thumbnails = self._tensor(_ramps(*self._thumbnails.shape[2:]))
+                self._thumbnails = self._tensor(_clouds(*self._thumbnails.shape[2:]))
 
     @torch.inference_mode()
     def _stylize(self, frame: Picture, strength: float) -> Picture:
@@ -149,10 +149,17 @@ class AdaINReCoNet(Method):
         return F.pad(x, missing, mode="replicate") if any(missing) else x
 
 
-def _ramps(height: int, width: int) -> Picture:
-    """What is measured in place of a shot of one color, whose network's features would be divided by nothing."""
-    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
-    return np.dstack((x, y, (2 - x - y) / 2))
+def _clouds(height: int, width: int) -> Picture:
+    """What is measured in place of a shot of one color, whose network's features would be divided by nothing.
+
+    Noise with as much of every scale as photos have (their amplitude falls as 1/f), always the same.
+    """
+    rng, cells, picture = np.random.default_rng(0), 1, np.full((height, width, 3), 0.5, np.float32)
+    while cells <= max(height, width):
+        noise = rng.normal(0, 0.08, (cells, cells, 3)).astype(np.float32)
+        picture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+        cells *= 2
+    return picture.clip(0, 1)
 
 
 def _resize(picture: Picture, scale: float) -> Picture:
