@@ -7,7 +7,7 @@ style picture once, and its code gives each layer the mean and the standard devi
 to collapse to an average style, the code also mixes each layer's filters from a few bases. Filters are mixed once
 a style, so they cost nothing a frame.
 
-Most of the work is done at 1/8 of the resolution, which is both cheap (9.8 kMAC a pixel) and wide: strokes need
+Most of the work is done at 1/8 of the resolution, which is both cheap (9.6 kMAC a pixel) and wide: strokes need
 reach.
 """
 
