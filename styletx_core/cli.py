@@ -9,7 +9,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import closing, redirect_stdout
 from dataclasses import asdict, replace
@@ -19,15 +18,15 @@ from typing import Any, NoReturn, TextIO
 from styletx_core import __version__
 from styletx_core.errors import InputError, StyleTXError
 from styletx_core.evaluate.command import add_command as add_evaluate
-from styletx_core.events import Event, Finished, FrameDone, Notice, Started, StepDone
+from styletx_core.events import Event, Finished, FrameDone, Started, StepDone
 from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Input, Job, Output, Settings, Style, ViewSettings
 from styletx_core.options import Value, find
+from styletx_core.progress import BAR, Lines, Quiet, Status, bar, left
 from styletx_core.registry import MethodInfo, method_info, methods
 from styletx_core.tune.command import add_command as add_tune
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 ASSETS = Path(__file__).parent / "assets"
-BAR = 28  # width of the progress bar
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -332,7 +331,7 @@ def _run(job: Job, progress: str) -> int:
     from styletx_core import engine
 
     # OpenEXR prints warnings to stdout, which is for the results alone; what else is printed goes to stderr.
-    shown = {"bar": _Bar, "json": _Lines, "none": _Quiet}[progress](sys.stdout)
+    shown = {"bar": _Bar, "json": Lines, "none": Quiet}[progress](sys.stdout)
     finished = False
     try:
         with redirect_stdout(sys.stderr), closing(engine.run(job)) as events:
@@ -348,37 +347,12 @@ def _run(job: Job, progress: str) -> int:
     return OK if finished else FAILED
 
 
-class _Quiet:
-    """Shows notices only, which may say that the result is not what was meant."""
-
-    def __init__(self, out: TextIO) -> None:
-        self.out = out
-
-    def show(self, event: Event) -> None:
-        if isinstance(event, Notice):
-            print(event.text, file=sys.stderr)
-
-    def end(self) -> None:
-        """Called when no event follows."""
-
-
-class _Lines(_Quiet):
-    """Every event as one line of JSON on stdout."""
-
-    def show(self, event: Event) -> None:
-        print(json.dumps(event.to_dict()), file=self.out, flush=True)
-
-
-class _Bar(_Quiet):
-    """A progress bar on stderr; where that is no terminal, a line every few seconds. The result on stdout."""
-
-    every = 5.0  # seconds between lines
+class _Bar(Quiet):
+    """A progress bar on stderr, the result on stdout."""
 
     def __init__(self, out: TextIO) -> None:
         super().__init__(out)
-        self.terminal = sys.stderr.isatty()
-        self.open = False
-        self.shown = 0.0
+        self.status = Status()
 
     def show(self, event: Event) -> None:
         if isinstance(event, FrameDone):
@@ -407,37 +381,17 @@ class _Bar(_Quiet):
             super().show(event)
 
     def step(self, event: StepDone) -> None:
-        if not self.terminal and time.monotonic() - self.shown < self.every:
-            return
-        self.shown = time.monotonic()
-        text = f"frame {event.frame}: step {event.step}/{event.steps}  loss {event.loss:.4g}  {event.seconds:.0f} s"
-        if self.terminal:
-            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
-            self.open = True
-        else:
-            print(text, file=sys.stderr, flush=True)
+        if self.status.due():
+            self.status.write(f"frame {event.frame}: step {event.step}/{event.steps}  loss {event.loss:.4g}"
+                              f"  {event.seconds:.0f} s")  # fmt: skip
 
     def frame(self, event: FrameDone) -> None:
-        last = event.index == event.total
-        if not self.terminal and not last and time.monotonic() - self.shown < self.every:
-            return
-        self.shown = time.monotonic()
-        filled = BAR * event.index // event.total
-        minutes, seconds = divmod(round(event.eta), 60)
-        text = (
-            f"[{'#' * filled}{'.' * (BAR - filled)}] {event.index}/{event.total}"
-            f"  {event.seconds:.2f} s/frame  {minutes}:{seconds:02d} left"
-        )
-        if self.terminal:
-            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
-            self.open = True
-        else:
-            print(text, file=sys.stderr, flush=True)
+        if self.status.due(last=event.index == event.total):
+            self.status.write(f"{bar(BAR * event.index // event.total)} {event.index}/{event.total}"
+                              f"  {event.seconds:.2f} s/frame  {left(event.eta)}")  # fmt: skip
 
     def end(self) -> None:
-        if self.open:
-            print(file=sys.stderr)
-            self.open = False
+        self.status.end()
 
 
 if __name__ == "__main__":

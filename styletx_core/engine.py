@@ -25,6 +25,7 @@ from styletx_core.output import FrameWriter, encode_movie, write_preview
 from styletx_core.registry import load, method_info
 from styletx_core.results import Errors, Progress, Results, open_results
 from styletx_core.shot import MOVIE_SUFFIXES, Encoding, Frame, Shot, open_shot
+from styletx_core.spread import spread
 from styletx_core.temporal import Temporal
 
 STATISTICS_FRAMES = 8  # of the shot, from which the method's statistics are fixed
@@ -241,10 +242,8 @@ class _Painter:
     def fix_statistics(self) -> None:
         """Fixes the method's statistics for the whole shot, so that they do not flicker with its content."""
         if self.strength > 0:
-            numbers = self.shot.numbers
-            count = min(STATISTICS_FRAMES, len(numbers))
-            spread = [numbers[round(i)] for i in np.linspace(0, len(numbers) - 1, count)]
-            self.method.fix_statistics(_Pictures(spread, lambda number: self.read(number)[1]))
+            numbers = spread(self.shot.numbers, STATISTICS_FRAMES)
+            self.method.fix_statistics(_Pictures(numbers, lambda number: self.read(number)[1]))
 
     def resume(self, progress: Progress) -> None:
         """Goes on as if frame `progress.last` had just been painted."""

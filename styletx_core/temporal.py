@@ -59,9 +59,7 @@ class Temporal:
         return out
 
     def _carry(self, picture: np.ndarray, stylized: np.ndarray, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
-        offset = motion.offset + _dither(self._steps)
-        paint = warp(self._history["output"].astype(np.float32), offset, "lanczos")
-        laid = warp(self._history["laid"].astype(np.float32), offset, "lanczos")
+        paint, laid = self._along(motion, "output"), self._along(motion, "laid")
         change = _change(picture, laid, motion.visible)
         keep = (motion.visible * np.exp2(-np.square(change)) * self.stability)[..., None]
         sigma = picture.shape[0] / 60
@@ -81,13 +79,17 @@ class Temporal:
         out = np.clip(out, 0, 1)
         return out, picture + keep * (laid - picture)
 
+    def _along(self, motion: Motion, name: str) -> np.ndarray:
+        """A picture of the history, carried along the motion."""
+        return warp(self._history[name].astype(np.float32), motion.offset + _dither(self._steps), "lanczos")
+
     def carried(self, motion: Motion | None) -> tuple[np.ndarray, np.ndarray] | None:
         """For methods that use history: the last output along the motion (HxWx3 in 0..1) and how far it is to be kept
         (HxW in 0..1); None after a cut. Call it before `step`.
         """
         if motion is None or not self._history or self.stability == 0:
             return None
-        previous = warp(self._history["output"].astype(np.float32), motion.offset + _dither(self._steps), "lanczos")
+        previous = self._along(motion, "output")
         visible = motion.visible * np.float32(self.stability)
         return np.clip(previous, 0, 1), np.asarray(visible, np.float32)
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from styletx_core.files import atomic_path
+from styletx_core.methods.adain_reconet import STYLE_SIDE
 from styletx_core.perceptual.losses import Target, statistics
 from styletx_core.perceptual.pictures import list_pictures, read_picture
 from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
@@ -114,7 +115,7 @@ class Styles:
 
 def for_encoder(picture: np.ndarray) -> np.ndarray:
     """A style picture (uint8) as the style encoder sees it: shorter side 256."""
-    scale = 256 / min(picture.shape[:2])
+    scale = STYLE_SIDE / min(picture.shape[:2])
     size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 

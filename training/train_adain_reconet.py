@@ -33,9 +33,9 @@ from torch import Tensor, nn
 
 from styletx_core.errors import InputError, StyleTXError, WorkError
 from styletx_core.files import atomic_path
-from styletx_core.methods.adain_reconet_net import CODE, REDUCTION, Network, run
+from styletx_core.methods.adain_reconet_net import CODE, REDUCTION, Network, run, save_weights
 from styletx_core.perceptual import losses
-from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
+from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19, fast_bfloat16
 from training import checkpoint, curves
 from training.data import Contents, Picture, Styles, for_encoder, read_pictures, to_tensor
 from training.items import Items, Pairs
@@ -138,7 +138,7 @@ def train(args: argparse.Namespace) -> None:
     pack = Pack(args.pack) if args.pack else None
     photos, unseen_photos = (pictures(args.content, pack, "content", held_out) for held_out in (False, True))
     paintings, unseen_paintings = (pictures(args.style, pack, "style", held_out) for held_out in (False, True))
-    half = not args.float32 and (cuda or "avx512_bf16" in cpu_flags())
+    half = not args.float32 and fast_bfloat16(device)
     vgg = VGG19("relu4_1", torch.bfloat16 if half else torch.float32, pack.vgg if pack else None).to(device)
     contents, styles = Contents(photos), Styles(paintings, vgg, args.style_versions, args.cache)
     shots = None
@@ -304,9 +304,7 @@ def train(args: argparse.Namespace) -> None:
         checkpoint.save(args.out, step, checkpoint.State(tensors, about))
         # half the bytes and no optimizers: with the weights, all that has to travel to another machine
         checkpoint.write(args.out / "carry.safetensors", {name: t.half() for name, t in carried.items()}, about)
-        meta = {"method": "adain_reconet", "config": json.dumps(average.config), "steps": str(step)}
-        averaged = {name: t.half() for name, t in average.state_dict().items()}
-        checkpoint.write(args.out / "weights.safetensors", averaged, meta)
+        save_weights(average, args.out / "weights.safetensors", steps=str(step))
         curves.draw({args.out.name: curves.read_log(log)}, args.out / "losses.png")
 
     def sheet() -> None:
@@ -525,11 +523,6 @@ class Progress:
             print("\r" + (bar + text)[:width].ljust(width), end="", flush=True)
         else:
             print(text, flush=True)
-
-
-def cpu_flags() -> str:
-    info = Path("/proc/cpuinfo")
-    return info.read_text() if info.exists() else ""
 
 
 if __name__ == "__main__":

@@ -158,9 +158,8 @@ def _shot(options: argparse.Namespace, shot: Any, styles: list[Path]) -> None:
 
 def _chosen(given: list[Path], held_out: bool, count: int, what: str) -> list[Path]:
     """The files given, and of the folders so many, evenly spread, that all are ``count``."""
-    import numpy as np
-
     from ..perceptual.pictures import list_pictures
+    from ..spread import spread
 
     for path in given:
         if not path.exists():
@@ -175,9 +174,7 @@ def _chosen(given: list[Path], held_out: bool, count: int, what: str) -> list[Pa
     wanted = max(count - len(files), 0)
     if len(listed) < wanted:
         _say(f"There are only {len(listed)} {what}s; all are taken.")
-    if len(listed) > wanted:
-        listed = [listed[round(i)] for i in np.linspace(0, len(listed) - 1, wanted)]
-    return files + listed
+    return files + spread(listed, wanted)
 
 
 def _distinct(files: list[Path], what: str) -> None:

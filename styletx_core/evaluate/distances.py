@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -11,9 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..methods.base import find_device
+from ..methods.base import check_picture, find_device
 from ..perceptual import losses
+from ..perceptual.pictures import read_picture
 from ..perceptual.vgg import ALL_LAYERS, VGG19
+
+SIDE = 512  # pixels of the longer side of photos and styles
+
+
+def read_still(path: Path) -> np.ndarray:
+    """A photo or a style picture as it is measured. Raises InputError for what is none."""
+    picture = read_picture(path, SIDE).astype(np.float32) / 255
+    check_picture(picture, str(path))
+    return picture
 
 
 class Seen(NamedTuple):
@@ -54,7 +65,7 @@ def distances(result: Seen, photo: Seen, style: Seen) -> dict[str, float]:
 
 def luminance(picture: np.ndarray) -> np.ndarray:
     """HxW: Rec. 709 weights on the display-referred values."""
-    return picture @ np.array((0.2126, 0.7152, 0.0722), np.float32)
+    return picture @ np.array(losses.LUMA, np.float32)
 
 
 def contrast(picture: np.ndarray) -> float:

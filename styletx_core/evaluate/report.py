@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .distances import SIDE
 from .shots import ShotEvaluation
-from .stills import SIDE, Stills, Values
+from .stills import Stills, Values
 
 STILLS = ("style", "gram", "content", "ssim", "contrast", "seconds", "consistency")
 SHOT = ("error", "halo", "style", "gram", "content", "contrast", "ghost")

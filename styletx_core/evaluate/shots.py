@@ -16,18 +16,16 @@ from ..engine import run
 from ..errors import InputError
 from ..events import FrameDone
 from ..job import Input, Job, Output, Settings, Style, ViewSettings
-from ..methods.base import check_picture
 from ..motion import make_motion
-from ..perceptual.pictures import read_picture
-from ..shot import Shot, open_shot
+from ..shot import Frame, Shot, open_shot
+from ..spread import spread
 from ..temporal import temporal_error
 from . import halo
-from .distances import Eye, Seen, contrast, distances, sharpness
+from .distances import Eye, Seen, contrast, distances, read_still, sharpness
 from .sheet import thumbnail
 
 FRAMES = (10, 20, 100)  # counted from the shot's first: where pictures are compared; without any of them, the last
 HALO_FRAMES = 8  # evenly spread over the shot
-STYLE_SIDE = 512
 AFTER = 3  # frames after the light stops
 
 Values = dict[str, float]
@@ -42,7 +40,10 @@ class ShotPictures:
         self.transform = ViewTransform(ViewSettings(), environment=shot.encoding == "linear")
 
     def __getitem__(self, number: int) -> np.ndarray:
-        return to_picture(self.shot.read(number), self.shot.encoding, self.transform)
+        return self.of(self.shot.read(number))
+
+    def of(self, frame: Frame) -> np.ndarray:
+        return to_picture(frame, self.shot.encoding, self.transform)
 
 
 @dataclass
@@ -70,10 +71,8 @@ class ShotEvaluation:
             if len(shot.numbers) < 2:
                 raise InputError(f"{self.path} is one frame, which has no temporal error; give a shot.")
             self.numbers = shot.numbers
-            count = min(HALO_FRAMES, len(self.numbers))
-            spread = [self.numbers[round(i)] for i in np.linspace(0, len(self.numbers) - 1, count)]
             self.say(f"Looking at {len(self.numbers)} frames of {self.path}")
-            self.cells = {number: halo.find_cells(shot.read(number)) for number in spread}
+            self.cells = {number: halo.find_cells(shot.read(number)) for number in spread(self.numbers, HALO_FRAMES)}
             self.compared = [self.numbers[c - 1] for c in FRAMES if c <= len(self.numbers)] or [self.numbers[-1]]
             self.seen = {number: self.eye.see(ShotPictures(shot)[number]) for number in self.compared}
             self.has_vectors = make_motion(shot).kind == "vectors"
@@ -88,10 +87,9 @@ class ShotEvaluation:
                 _check(results, shot)
             inputs = ShotPictures(shot)
             pictures = {version: ShotPictures(results) for version, results in versions.items()}
-            values = self._errors(shot, {"input": inputs, **pictures})
+            values = self._errors(inputs, pictures)
             self.input = {**values.pop("input"), "contrast": _mean(contrast(inputs[n]) for n in self.compared)}
-            picture = read_picture(style, STYLE_SIDE).astype(np.float32) / 255
-            check_picture(picture, str(style))
+            picture = read_still(style)
             wanted = self.eye.see(picture)
             for version in versions:
                 values[version] |= self._halo(inputs, pictures[version])
@@ -104,13 +102,14 @@ class ShotEvaluation:
                 shown = [picture, inputs[number], *(p[number] for p in pictures.values())]
                 self.rows.append([thumbnail(p) for p in shown])
 
-    def _errors(self, shot: Shot, pictures: dict[str, ShotPictures]) -> dict[str, Values]:
-        """The temporal error of each version along the shot's own motion: RMS over its pairs of frames."""
-        motion = make_motion(shot)
-        errors: dict[str, list[float]] = {version: [] for version in pictures}
+    def _errors(self, inputs: ShotPictures, pictures: dict[str, ShotPictures]) -> dict[str, Values]:
+        """The temporal error of "input" and of each version along the shot's own motion: RMS over pairs of frames."""
+        motion = make_motion(inputs.shot)
+        errors: dict[str, list[float]] = {version: [] for version in ("input", *pictures)}
         before = None
         for number in self.numbers:
-            now = shot.read(number), {version: shown[number] for version, shown in pictures.items()}
+            frame = inputs.shot.read(number)
+            now = frame, {"input": inputs.of(frame), **{v: shown[number] for v, shown in pictures.items()}}
             if before is not None:
                 between = motion.between(before[0], now[0], before[1]["input"], now[1]["input"])
                 if between is not None and between.seen.any():

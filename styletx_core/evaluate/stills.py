@@ -12,14 +12,12 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from ..methods.base import Method, check_picture
-from ..perceptual.pictures import read_picture
-from .distances import Eye, contrast, distances, gray, ssim
+from ..methods.base import Method
+from ..perceptual.pictures import TYPES, read_picture
+from .distances import Eye, contrast, distances, gray, read_still, ssim
 from .sheet import thumbnail
 
-SIDE = 512  # pixels of the longer side of photos and styles
 SIZES = 540, 1080  # pixels of the shorter side, for the consistency
-_TYPES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
 Values = dict[str, float]
 
@@ -74,9 +72,9 @@ class Folder:
 
     def _read(self, stem: Path, shape: tuple[int, ...]) -> np.ndarray:
         # not with_suffix: a dot in the photo's name begins no suffix here
-        file = next((f for f in (stem.parent / f"{stem.name}{t}" for t in _TYPES) if f.is_file()), None)
+        file = next((f for f in (stem.parent / f"{stem.name}{t}" for t in TYPES) if f.is_file()), None)
         if file is None:
-            raise InputError(f"There is no result {stem}.png (or {', '.join(_TYPES[1:])}); results are named "
+            raise InputError(f"There is no result {stem}.png (or {', '.join(TYPES[1:])}); results are named "
                              "STYLE/PHOTO, as the style picture and the photo are.")  # fmt: skip
         result = read_picture(file)
         (height, width), (rows, columns) = shape[:2], result.shape[:2]
@@ -93,13 +91,13 @@ def evaluate_stills(
     say: Callable[[str], None],
 ) -> Stills:  # fmt: skip
     """Measure each photo in each style. consistency: also across sizes; needs a Painter."""
-    pictures = [(path, _read(path)) for path in photos]
+    pictures = [(path, read_still(path)) for path in photos]
     say("Looking at the photos")
     seen = [eye.see(photo) for _, photo in pictures]
     found = Stills(rows=[[np.full((1, 1, 3), 255, np.uint8), *(thumbnail(photo) for _, photo in pictures)]])
     for number, style in enumerate(styles, 1):
         say(f"Style {number} of {len(styles)}: {style.stem}, {len(photos)} photos")
-        picture = _read(style)
+        picture = read_still(style)
         wanted = eye.see(picture)
         row = [thumbnail(picture)]
         for (path, photo), of_photo, (result, values) in zip(
@@ -116,9 +114,3 @@ def evaluate_stills(
             row.append(thumbnail(result))
         found.rows.append(row)
     return found
-
-
-def _read(path: Path) -> np.ndarray:
-    picture = read_picture(path, SIDE).astype(np.float32) / 255
-    check_picture(picture, str(path))
-    return picture

@@ -12,7 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+from ..perceptual.losses import LUMA
+
+_LUMA = np.array(LUMA, np.float32)
 _SIDE = 256  # colors are measured on a picture of about this size
 
 

@@ -61,13 +61,13 @@ def total_variation(picture: Tensor) -> Tensor:
     ).square().mean()
 
 
-_LUMA = (0.2126, 0.7152, 0.0722)
+LUMA = (0.2126, 0.7152, 0.0722)  # Rec. 709
 
 
 def luminance(picture: Tensor) -> Tensor:
     # numbers, not a tensor of them: that would have to be copied to a GPU, which waits for it
     red, green, blue = picture.split(1, 1)
-    return red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2]
+    return red * LUMA[0] + green * LUMA[1] + blue * LUMA[2]
 
 
 def output_temporal(out: Tensor, warped: Tensor, inp: Tensor, warped_inp: Tensor, seen: Tensor) -> Tensor:

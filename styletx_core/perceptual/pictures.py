@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 
 HELD_OUT = 10  # one file in so many is never trained on
-_TYPES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+TYPES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
 
 def list_pictures(folders: Sequence[Path], held_out: bool | None = None) -> list[Path]:
@@ -21,7 +21,7 @@ def list_pictures(folders: Sequence[Path], held_out: bool | None = None) -> list
 
     The split depends on the file's name alone, so it stays when pictures are added.
     """
-    files = [p for folder in folders for p in sorted(folder.rglob("*")) if p.suffix.lower() in _TYPES]
+    files = [p for folder in folders for p in sorted(folder.rglob("*")) if p.suffix.lower() in TYPES]
     if held_out is None:
         return files
     return [p for p in files if is_held_out(p.name) == held_out]

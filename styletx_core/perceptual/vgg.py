@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.resources
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -84,3 +85,11 @@ def packed_weights(last: str = "relu5_1") -> dict[str, Tensor]:
         for name in layers_up_to(last)
         for part, theirs in parts.items()
     }
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 faster than in float32."""
+    if device.type != "cpu":
+        return device.type == "cuda"
+    info = Path("/proc/cpuinfo")
+    return info.exists() and "avx512_bf16" in info.read_text()

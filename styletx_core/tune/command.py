@@ -4,22 +4,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, redirect_stdout
 from types import FrameType
 from typing import Any, TextIO
 
-from ..events import Event, Notice
+from ..events import Event
 from ..job import Input, ViewSettings
+from ..progress import BAR, Lines, Quiet, Status, bar, left
 from .events import Figures, TuneFinished, TuneMeasured, TuneStarted, TuneStep
 
 OK, INTERRUPTED = 0, 130
-BAR = 28  # width of the progress bar
 HELP = "fine-tune the network to one shot, so that it is steadier there"
 DESCRIPTION = """\
 Fine-tunes a copy of the network to one shot with the shot's own motion, and writes it as weights for
@@ -69,7 +67,7 @@ def _tune(options: argparse.Namespace, view: ViewSettings) -> int:
         view=view,
         **{name: getattr(options, name) for name in names},
     )
-    show = {"bar": _Bar, "json": _Lines, "none": _Quiet}[options.progress](sys.stdout)
+    show = {"bar": _Bar, "json": Lines, "none": _Gain}[options.progress](sys.stdout)
     stopped = False
     # OpenEXR prints warnings to stdout, which is for the results alone.
     with redirect_stdout(sys.stderr), _asked_to_stop() as asked, closing(tune(tuning, asked)) as events:
@@ -101,37 +99,24 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-class _Quiet:
+class _Gain(Quiet):
     """What was gained, and notices."""
 
-    def __init__(self, out: TextIO) -> None:
-        self.out = out
-
     def show(self, event: Event) -> None:
-        if isinstance(event, Notice):
-            print(event.text, file=sys.stderr)
-        elif isinstance(event, TuneFinished):
+        if isinstance(event, TuneFinished):
             print(_gained(event), file=sys.stderr)
             if event.path:
                 print(event.path, file=self.out)
+        else:
+            super().show(event)
 
 
-class _Lines(_Quiet):
-    """Every event as one line of JSON on stdout."""
-
-    def show(self, event: Event) -> None:
-        print(json.dumps(event.to_dict()), file=self.out, flush=True)
-
-
-class _Bar(_Quiet):
-    """A progress bar on stderr; where that is no terminal, a line every few seconds."""
-
-    every = 5.0  # seconds between lines
+class _Bar(_Gain):
+    """A progress bar on stderr."""
 
     def __init__(self, out: TextIO) -> None:
         super().__init__(out)
-        self.terminal = sys.stderr.isatty()
-        self.shown = 0.0
+        self.status = Status()
         self.before: Figures | None = None
         self.gain = ""
 
@@ -147,22 +132,13 @@ class _Bar(_Quiet):
             print(f"{event.pairs} pairs of frames to learn from{held}, {event.width}x{event.height}, on {event.device},"
                   f" motion: {event.motion}; temporal error {event.before.temporal:.4f}", file=sys.stderr)  # fmt: skip
         else:
-            if self.terminal:
-                print("\r\033[K", end="", file=sys.stderr)
+            self.status.clear()
             super().show(event)
 
     def step(self, event: TuneStep) -> None:
-        if not self.terminal and event.done < 1 and time.monotonic() - self.shown < self.every:
-            return
-        self.shown = time.monotonic()
-        filled = int(BAR * event.done)
-        minutes, seconds = divmod(round(event.eta), 60)
-        text = (f"[{'#' * filled}{'.' * (BAR - filled)}] step {event.step}  {event.seconds:.2f} s/step"
-                f"  {minutes}:{seconds:02d} left{self.gain}")  # fmt: skip
-        if self.terminal:
-            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
+        if self.status.due(last=event.done >= 1):
+            self.status.write(f"{bar(int(BAR * event.done))} step {event.step}  {event.seconds:.2f} s/step"
+                              f"  {left(event.eta)}{self.gain}")  # fmt: skip
 
 
 def _gained(event: TuneFinished) -> str:

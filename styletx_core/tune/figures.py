@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluate.distances import Eye, contrast, distances, sharpness
+from ..evaluate.distances import SIDE, Eye, contrast, distances, sharpness
 from ..perceptual.pictures import resize_longest
 from ..registry import load
 from ..temporal import temporal_error
@@ -16,7 +16,6 @@ from .events import Figures
 from .pairs import Pair, Pairs
 
 STILLS = 4  # frames whose style and content are measured, at most
-STYLE_SIDE = 512  # style pictures are seen with their longer side at most this long
 
 # What may be lost, as a share of the start's: little enough not to be noticed.
 _STYLE, _CONTENT, _SHARPNESS, _CONTRAST = 1.02, 1.05, 0.95, 0.97
@@ -35,7 +34,7 @@ class Measure:
         # the last ones first: the frames that are held out come last
         self.stills = pairs.measured[::-1][::step]
         self.photos = {pair.number: self.eye.see(_picture(pair.now)) for pair in self.stills}
-        self.wanted = [self.eye.see(resize_longest(style, STYLE_SIDE)) for style in styles]
+        self.wanted = [self.eye.see(resize_longest(style, SIDE)) for style in styles]
 
     def __call__(self, weights: str | Path | None) -> Figures:
         method = load("adain_reconet", self.device, "float32", weights)

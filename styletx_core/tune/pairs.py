@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from ..color import ViewTransform, to_picture
 from ..errors import InputError
 from ..motion import Motion, MotionSource
 from ..shot import Frame, Shot
+from ..spread import spread
 
 MEMORY = 1 << 30  # bytes that pairs may take; a long or large shot is learned from fewer of them
 PAIRS = 64  # pairs to learn from, at most, spread evenly over the shot
@@ -21,8 +21,6 @@ MEASURED = 6  # pairs to measure of those learned from, and of those held out, a
 HELD_OUT = 5  # of so many frames one is held out: the pairs it is in are measured and never learned from
 STATISTICS = 8  # frames, from which the method's statistics are fixed
 MARGIN = 16  # pixels of surroundings that the network sees around a window, as it does when it stylizes
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +58,13 @@ class Pairs:
         count = len(shot.numbers)
         held = {i for i in range(1, count) if i % HELD_OUT == 3 or (i - 1) % HELD_OUT == 3}
         most = min(PAIRS, max(4, MEMORY // (shot.width * shot.height * 30)) - MEASURED)
-        self.held_out = self._read(_spread(sorted(held), MEASURED))
-        self.learned = self._read(_spread([i for i in range(1, count) if i not in held], max(2, most)))
+        self.held_out = self._read(spread(sorted(held), MEASURED))
+        self.learned = self._read(spread([i for i in range(1, count) if i not in held], max(2, most)))
         if not self.learned:
             raise InputError(f"No two neighboring frames of {shot.path} show the same scene; there is no motion "
                              "to learn from.")  # fmt: skip
-        self.measured = [*_spread(self.learned, MEASURED), *self.held_out]
-        self.spread = [self.read(number)[1] for number in _spread(shot.numbers, STATISTICS)]
+        self.measured = [*spread(self.learned, MEASURED), *self.held_out]
+        self.spread = [self.read(number)[1] for number in spread(shot.numbers, STATISTICS)]
 
     def _read(self, indices: list[int]) -> list[Pair]:
         pairs = []
@@ -99,8 +97,11 @@ class Pairs:
 
 def _window(pair: Pair, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, ...]:
     def part(picture: np.ndarray) -> np.ndarray:
-        padded = np.pad(picture.astype(np.float32), ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), "reflect")
-        return padded[y : y + h + 2 * MARGIN, x : x + w + 2 * MARGIN]
+        rows, columns = (
+            np.pad(np.arange(side), MARGIN, "reflect")[start : start + length + 2 * MARGIN]
+            for side, start, length in zip(picture.shape, (y, x), (h, w), strict=False)
+        )
+        return picture[rows[:, None], columns].astype(np.float32)
 
     offset = pair.motion.offset[y : y + h, x : x + w]
     rows, columns = np.mgrid[:h, :w]
@@ -108,10 +109,3 @@ def _window(pair: Pair, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, ...
     inside = (to_x >= 0) & (to_x <= w - 1) & (to_y >= 0) & (to_y <= h - 1)
     seen = pair.motion.visible[y : y + h, x : x + w] * inside
     return part(pair.before), part(pair.now), offset, seen[..., None].astype(np.float32)
-
-
-def _spread(items: list[T], count: int) -> list[T]:
-    """``count`` of the items, evenly spread, all where there are no more."""
-    if len(items) <= count:
-        return items
-    return [items[round(i)] for i in np.linspace(0, len(items) - 1, count)]

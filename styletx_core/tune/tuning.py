@@ -16,24 +16,25 @@ from typing import cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..color import ViewTransform
 from ..engine import style_picture
 from ..errors import InputError, StyleTXError, WorkError
+from ..evaluate.distances import SIDE
 from ..events import Event, Notice
 from ..files import atomic_path
 from ..job import Input, ViewSettings
 from ..methods.adain_reconet import AdaINReCoNet
+from ..methods.adain_reconet_net import save_weights
 from ..motion import make_motion
 from ..perceptual import losses
 from ..perceptual.pictures import resize_longest
-from ..perceptual.vgg import STYLE_LAYERS, VGG19
+from ..perceptual.vgg import STYLE_LAYERS, VGG19, fast_bfloat16
 from ..registry import load
 from ..shot import Shot, open_shot
 from .events import TuneFinished, TuneMeasured, TuneStarted, TuneStep
-from .figures import STYLE_SIDE, Measure, better, holds, steady
+from .figures import Measure, better, holds, steady
 from .pairs import MARGIN, Pairs, Windows
 
 RATE = 5e-4
@@ -163,7 +164,7 @@ class _Learner:
     ) -> None:
         self.pairs, self.device, self.rate = pairs, method.device, tuning.rate
         self.rng = np.random.default_rng(tuning.seed)
-        self.vgg = _faster(vgg) if _fast_bfloat16(self.device) else vgg
+        self.vgg = _faster(vgg) if fast_bfloat16(self.device) else vgg
         # the styles' codes, the very ones that stylizing uses: the encoder is not trained, so they stay
         self.codes, self.targets = [], []
         for style in styles:
@@ -183,7 +184,7 @@ class _Learner:
 
     @torch.no_grad()
     def _target(self, style: np.ndarray) -> list[losses.Target]:
-        picture = torch.from_numpy(resize_longest(style, STYLE_SIDE)).permute(2, 0, 1)[None].to(self.device)
+        picture = torch.from_numpy(resize_longest(style, SIDE)).permute(2, 0, 1)[None].to(self.device)
         features = self.vgg(picture, STYLE_LAYERS)
         return [losses.statistics(features[name]) for name in STYLE_LAYERS]
 
@@ -241,11 +242,8 @@ class _Learner:
 
     def save(self, path: Path, tuning: Tuning, step: int) -> None:
         """The averaged weights, in half precision, as they ship."""
-        tensors = {name: value.half().cpu().contiguous() for name, value in self.average.state_dict().items()}
         about = {"shot": tuning.input.path, "styles": tuning.styles, "steps": step}
-        config = json.dumps(self.average.config)
-        save_file(tensors, path, {"method": "adain_reconet", "config": config, "tuned": json.dumps(about)})
-        path.chmod(0o644)  # safetensors writes files for their owner alone
+        save_weights(self.average, path, tuned=json.dumps(about))
 
 
 class _Clock:
@@ -328,10 +326,3 @@ def _faster(vgg: VGG19) -> VGG19:
     fast.convs.to(torch.bfloat16)
     fast.dtype = torch.bfloat16
     return fast
-
-
-def _fast_bfloat16(device: torch.device) -> bool:
-    if device.type != "cpu":
-        return device.type == "cuda"
-    info = Path("/proc/cpuinfo")
-    return info.exists() and "avx512_bf16" in info.read_text()
