@@ -153,3 +153,66 @@ def action_curves(animation: bpy.types.AnimData | None) -> list[Any]:
     return curves
 
 
+def own_action(animation: bpy.types.AnimData | None) -> Any | None:
+    """Give an ID that shares its action a copy of its own, and return that; None where it has no action."""
+    if animation is None or animation.action is None:
+        return None
+    slot = getattr(animation, "action_slot", None)
+    action = animation.action.copy()
+    animation.action = action
+    if slot is not None and animation.action_slot is None:
+        animation.action_slot = next((found for found in action.slots if found.handle == slot.handle), None)
+    return action
+
+
+def curve_owner(animation: bpy.types.AnimData, curve: Any) -> Any:
+    """The collection that an F-curve of an ID's action is in: new ones are made there, old ones removed."""
+    action: Any = animation.action
+    if not hasattr(action, "layers") or not hasattr(animation, "action_slot"):
+        return action.fcurves
+    bags = [strip.channelbag(animation.action_slot) for layer in action.layers for strip in layer.strips]
+    return next(bag.fcurves for bag in bags if bag and curve in list(bag.fcurves))
+
+
+# Sequencer
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene that the sequencer shows: from 5.0 a workspace may choose another one than the window's."""
+    chosen = getattr(context.workspace, "sequencer_scene", None)
+    return context.scene if chosen is None else chosen
+
+
+def strips(owner: Any) -> Any:
+    """The strips at the top of a sequence editor, or in a meta strip: "sequences" before 4.4."""
+    return owner.strips if hasattr(owner, "strips") else owner.sequences
+
+
+def all_strips(editor: bpy.types.SequenceEditor) -> Any:
+    """The strips of a sequence editor, those in meta strips too."""
+    return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
+
+
+def strip_range(strip: Any) -> tuple[int, int]:
+    """The first frame that shows a strip, and the one after the last: renamed in 5.2."""
+    if hasattr(strip, "left_handle"):
+        return int(strip.left_handle), int(strip.right_handle)
+    return int(strip.frame_final_start), int(strip.frame_final_end)
+
+
+def set_strip_length(strip: Any, frames: int) -> None:
+    """Have a strip end that many frames after its first."""
+    setattr(strip, "duration" if hasattr(strip, "left_handle") else "frame_final_duration", frames)
+
+
+def picture_files(settings: bpy.types.ImageFormatSettings, linear: bool, deep: bool) -> None:
+    """Set an output to pictures with alpha: OpenEXR half where linear, else PNG of 8 bit, or of 16 where deep."""
+    if hasattr(settings, "media_type"):  # 5.0
+        settings.media_type = "IMAGE"
+    settings.file_format = "OPEN_EXR" if linear else "PNG"
+    settings.color_mode = "RGBA"
+    settings.color_depth = "16" if linear or deep else "8"
+    if linear:
+        settings.exr_codec = "ZIP"
+    if hasattr(settings, "color_management"):
+        settings.color_management = "FOLLOW_SCENE"

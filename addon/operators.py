@@ -11,7 +11,7 @@ from bpy.props import EnumProperty
 
 import styletx_core
 
-from . import run, wiring
+from . import compat, run, strip_run, strips, wiring
 
 TICK = 0.1
 """Seconds between two steps in a window."""
@@ -140,6 +140,26 @@ class STYLETX_OT_stylize_frame(_Paint, bpy.types.Operator):
         return int(context.scene.frame_current)
 
 
+class STYLETX_OT_stylize_strips(_Paint, bpy.types.Operator):
+    bl_idname = "styletx.stylize_strips"
+    bl_label = "Stylize Strips"
+    bl_description = "Paint the selected strips in the picture's style, and add the result as new strips above them"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
+            return False
+        if not strips.selected(compat.sequencer_scene(context)):
+            cls.poll_message_set("Select the strips to paint")  # type: ignore[attr-defined]
+            return False
+        return True
+
+    def begin(self, context: bpy.types.Context) -> run.Steps:
+        self._run = strip_run.StripRun(compat.sequencer_scene(context), self._windowed)
+        return self._run.steps()
+
+
 class STYLETX_OT_cancel(bpy.types.Operator):
     bl_idname = "styletx.cancel"
     bl_label = "Cancel"
@@ -209,7 +229,9 @@ class STYLETX_OT_use_style(bpy.types.Operator):
     style: EnumProperty(items=shipped_styles)  # type: ignore[valid-type]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.scene.styletx.style = self.style
+        strips_shown = context.area is not None and context.area.type == "SEQUENCE_EDITOR"
+        scene = compat.sequencer_scene(context) if strips_shown else context.scene
+        scene.styletx.style = self.style
         return {"FINISHED"}
 
 
@@ -217,13 +239,14 @@ def _redraw(context: bpy.types.Context) -> None:
     """Have the panel drawn again, in whichever windows it is shown."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"NODE_EDITOR", "PREFERENCES"}:
+            if area.type in {"NODE_EDITOR", "SEQUENCE_EDITOR", "PREFERENCES"}:
                 area.tag_redraw()
 
 
 _CLASSES = (
     STYLETX_OT_stylize_render,
     STYLETX_OT_stylize_frame,
+    STYLETX_OT_stylize_strips,
     STYLETX_OT_cancel,
     STYLETX_OT_test_worker,
     STYLETX_OT_remove,

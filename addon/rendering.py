@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -115,7 +115,7 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path) -> 
         with bpy.context.temp_override(scene=bpy.data.scenes[clock]):
             bpy.ops.render.render(write_still=True, scene=name)
     except RuntimeError as error:
-        raise WorkError(f"Frame {frame} could not be rendered: {_sentence(error)}") from None
+        raise WorkError(f"Frame {frame} could not be rendered: {sentence(error)}") from None
     finally:
         for made in (name, clock):
             bpy.data.scenes.remove(bpy.data.scenes[made])
@@ -128,7 +128,24 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path) -> 
 
 
 def render_beside(scene: bpy.types.Scene, layer: str, frames: dict[int, Path]) -> Generator[int, None, None]:
-    """Render frames while the interface goes on: yields each frame when it is there, and -1 while there is none.
+    """Render frames while the interface goes on: yields each frame when it is there, and -1 while there is none."""
+    named = [[frame, str(path)] for frame, path in frames.items()]
+    yield from beside(render_frames, [scene.name, layer, named], list(frames))
+
+
+def render_frames(scene: str, layer: str, frames: list[tuple[int, str]]) -> Iterator[int]:
+    """Render frames, each to its path, here and now; yields each frame when it is there."""
+    for frame, path in frames:
+        render_frame(bpy.data.scenes[scene], layer, frame, Path(path))
+        yield frame
+
+
+def beside(
+    work: Callable[..., Iterator[int]], arguments: list[Any], left: list[int]
+) -> Generator[int, None, None]:
+    """Have `work(*arguments)`, which yields frames that are done, run beside the interface until none are left.
+
+    Yields each frame when it is done, and -1 while there is none. The arguments go there as JSON.
 
     A second Blender without a window renders a copy of the file. Blender's own render job cannot be used: it frees the
     graphics context of every render whose scene no window shows, in the middle of it too, and dies of it (4.3, with
@@ -140,11 +157,11 @@ def render_beside(scene: bpy.types.Scene, layer: str, frames: dict[int, Path]) -
         try:
             bpy.ops.wm.save_as_mainfile(filepath=file, copy=True, check_existing=False)
         except RuntimeError as error:
-            raise WorkError(f"A copy of the file could not be saved for rendering: {_sentence(error)}") from None
+            raise WorkError(f"A copy of the file could not be saved for rendering: {sentence(error)}") from None
         trust = "--disable-autoexec" if bpy.app.autoexec_fail else "--enable-autoexec"
-        arguments = json.dumps([__package__, scene.name, layer, [[frame, str(path)] for frame, path in frames.items()]])
+        told = json.dumps([__package__, work.__module__, work.__name__, arguments])
         process = subprocess.Popen(
-            [bpy.app.binary_path, "--background", trust, file, "--python-expr", _BESIDE, "--", arguments],
+            [bpy.app.binary_path, "--background", trust, file, "--python-expr", _BESIDE, "--", told],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
             text=True, encoding="utf-8", errors="replace", creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
@@ -153,7 +170,7 @@ def render_beside(scene: bpy.types.Scene, layer: str, frames: dict[int, Path]) -
         reader = threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True)
         reader.start()
         tail: deque[str] = deque(maxlen=5)
-        left = list(frames)
+        left = list(left)
         try:
             while left:
                 if lines.empty():
@@ -182,17 +199,15 @@ def _drain(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
 
 _DONE, _FAILED = "STYLETX-DONE", "STYLETX-FAILED"
 _BESIDE = f"""
-import addon_utils, bpy, importlib, json, os, pathlib, sys
-package, scene, layer, frames = json.loads(sys.argv[sys.argv.index("--") + 1])
+import addon_utils, bpy, importlib, json, os, sys
+package, module, work, arguments = json.loads(sys.argv[sys.argv.index("--") + 1])
 addon_utils.enable(package)
-rendering = importlib.import_module(package + ".rendering")
-for frame, path in frames:
-    try:
-        rendering.render_frame(bpy.data.scenes[scene], layer, frame, pathlib.Path(path))
-    except Exception as error:
-        print("\\n{_FAILED}", " ".join(str(error).split()), flush=True)
-        os._exit(1)
-    print("\\n{_DONE}", frame, flush=True)
+try:
+    for frame in getattr(importlib.import_module(module), work)(*arguments):
+        print("\\n{_DONE}", frame, flush=True)
+except Exception as error:
+    print("\\n{_FAILED}", " ".join(str(error).split()), flush=True)
+    os._exit(1)
 os._exit(0)
 """
 
@@ -245,7 +260,8 @@ def _clock(frame: int) -> bpy.types.Scene:
     return scene
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """What an operator reported, with a full stop."""
     text = " ".join(str(error).replace("Error:", "").split())
     return text if text.endswith(".") else text + "."
 

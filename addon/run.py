@@ -49,6 +49,7 @@ class Run:
         self.frame = frame
         self.windowed = windowed
         self.state = "RUNNING"  # then DONE, CANCELLED or FAILED
+        self.subject = ""  # what of several things is worked on
         self.phase = "Starting"
         self.progress = 0.0
         self.eta: float | None = None

@@ -99,9 +99,14 @@ def color_config() -> str | None:
 
 def check(scene: bpy.types.Scene) -> list[str]:
     """Look at the settings; returns notices, raises InputError for what cannot be painted."""
-    view, notices = scene.view_settings, []
     if scene.styletx.format == "PNG":
         wiring.check_display_output(scene)
+    return view_notices(scene)
+
+
+def view_notices(scene: bpy.types.Scene) -> list[str]:
+    """What of the scene's view is left out while painting."""
+    view, notices = scene.view_settings, []
     for name, used in (("curves", view.use_curve_mapping), ("white balance", compat.has_white_balance(view))):
         if used:
             notices.append(f"The {name} of the view: left out while painting, acts on the result as on the render.")
@@ -124,9 +129,10 @@ def motion_source(scene: bpy.types.Scene, cameras: set[str]) -> tuple[str, str]:
 
 
 def gather(
-    scene: bpy.types.Scene, source: Path, frames: tuple[int, int], camera: Path | None, motion: str, painted: Path
-) -> dict[str, Any]:
-    """The job as plain values. Raises InputError for values that cannot be."""
+    scene: bpy.types.Scene, source: Path, frames: tuple[int, int], camera: Path | None, motion: str, painted: Path,
+    view: dict[str, Any] | None = None, output_format: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The job as plain values; view, output_format: other ones than the scene's. Raises InputError for wrong values."""
     state = scene.styletx
     job = Job.from_dict(
         {
@@ -139,9 +145,9 @@ def gather(
                 "stability": state.stability,
                 "device": preferences().device,
             },
-            "view": {**view_settings(scene), "ocio": color_config()},
+            "view": {**(view or view_settings(scene)), "ocio": color_config()},
             # the folder is ours: results of an earlier job with other settings are replaced
-            "output": {"directory": str(painted), "format": FORMATS[state.format], "overwrite": True},
+            "output": {"directory": str(painted), "format": output_format or FORMATS[state.format], "overwrite": True},
         }
     )
     return job.to_dict()

@@ -27,7 +27,7 @@ class Blender:
     worker: str
     style: Path
 
-    def run(self, scenario: str, output: Path) -> Any:
+    def run(self, scenario: str, output: Path, script: Path = SCENARIOS) -> Any:
         """Run a scenario in a new process and return what it saw; `output` is where its pictures go."""
         result = output / "result.json"
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "BLENDER"))}
@@ -41,7 +41,7 @@ class Blender:
         }
         with (output / "log.txt").open("w") as log:
             done = subprocess.run(
-                [self.python, str(SCENARIOS), scenario], env=environment, cwd=output, stdout=log,
+                [self.python, str(script), scenario], env=environment, cwd=output, stdout=log,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=SECONDS,
             )
         assert result.is_file(), f"{scenario} ended with {done.returncode}:\n{(output / 'log.txt').read_text()[-4000:]}"

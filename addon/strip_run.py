@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One press of Stylize Strips, from the check of the selected strips to the painted ones in the sequencer.
+
+Strips are added at the very end, all at once: until then, whatever happens, the sequencer is as it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import bpy
+
+from styletx_core import events
+
+from . import rendering, scene_job, strip_frames, strip_place, strips
+from .run import Run, Steps
+
+
+class StripRun(Run):
+    """The state of one run over strips."""
+
+    def __init__(self, scene: bpy.types.Scene, windowed: bool) -> None:
+        super().__init__(scene, None, windowed)
+        self.painted: list[tuple[strips.Target, events.Finished]] = []
+
+    def _steps(self) -> Steps:
+        targets, notices = strips.gather(self.scene)
+        self.notices += notices
+        scene_job.style_picture(self.scene)
+        yield from self._start_worker()
+        for number, target in enumerate(targets, 1):
+            self.subject = target.name if len(targets) == 1 else f"{target.name} ({number} of {len(targets)})"
+            if not target.files:
+                yield from self._read(target)
+            job, notices = strips.job(self.scene, target)
+            self.notices += notices
+            yield from self._paint(job)
+            assert self.finished is not None
+            self.painted.append((target, self.finished))
+        strip_place.place(self.scene, self.painted)
+        for target in targets:
+            shutil.rmtree(target.folder / "source", ignore_errors=True)  # as large as the result, and soon made again
+
+    def _read(self, target: strips.Target) -> Steps:
+        """Write what a strip shows to files."""
+        frames = list(range(target.first, target.first + 1 if target.still else target.end))
+        arguments = [self.scene.name, target.name, frames[0], frames[-1] + 1, list(target.size), target.linear,
+                     target.deep, str(target.source)]  # fmt: skip
+        began, count = time.monotonic(), 0
+        self.phase, self.progress, self.eta = "Reading the strip", 0.0, None
+        yield
+        written: Iterator[int]
+        if self.windowed:
+            written = rendering.beside(strip_frames.write_frames, arguments, frames)
+        else:
+            written = strip_frames.write_frames(*arguments)
+        with closing(written):  # type: ignore[type-var]
+            for frame in written:
+                if frame >= 0:
+                    count += 1
+                    self.progress = count / len(frames)
+                    self.eta = (time.monotonic() - began) / count * (len(frames) - count)
+                yield
+
+    def summary(self) -> str:
+        """One sentence on a run that is done."""
+        frames = sum(done.frames for _, done in self.painted)
+        seconds = sum(done.seconds for _, done in self.painted)
+        names = ", ".join(target.name for target, _ in self.painted)
+        return f"Painted {frames} frame{'' if frames == 1 else 's'} in {seconds:.0f} s: {names}"
