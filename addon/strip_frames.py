@@ -89,8 +89,11 @@ def write_frames(
 def _keep(new: Path, kept: Path, strip: str, frame: int) -> None:
     if not new.is_file():
         raise WorkError(f"Frame {frame} of the strip '{strip}' gave no picture: see whether the sequencer shows it.")
-    if not kept.is_file() or not filecmp.cmp(new, kept, shallow=False):
-        os.replace(new, kept)
+    try:
+        if not kept.is_file() or not filecmp.cmp(new, kept, shallow=False):
+            os.replace(new, kept)
+    except OSError as error:
+        raise WorkError(f"'{kept}' cannot be written: {(error.strerror or str(error)).lower()}.") from None
 
 
 def _stage(scene: bpy.types.Scene, name: str, size: list[int], linear: bool, deep: bool) -> bpy.types.Scene:

@@ -14,9 +14,8 @@ from styletx_core.errors import InputError, WorkError
 
 from . import compat
 from .strip_frames import CROP, NEUTRAL, TRANSFORM, curves_of, inputs
-from .strips import DISPLAY_SPACE, LINEAR_SPACE, Target, free_channel, leaves, owner_of
+from .strips import DISPLAY_SPACE, LINEAR_SPACE, SUFFIX, Target, free_channel, leaves, owner_of
 
-SUFFIX = " StyleTX"
 COLOR_TAG = "COLOR_06"
 """Of painted strips whose original has none."""
 

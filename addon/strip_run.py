@@ -14,6 +14,7 @@ from contextlib import closing
 import bpy
 
 from styletx_core import events
+from styletx_core.errors import InputError
 
 from . import rendering, scene_job, strip_frames, strip_place, strips
 from .run import Run, Steps
@@ -49,6 +50,11 @@ class StripRun(Run):
         frames = list(range(target.first, target.first + 1 if target.still else target.end))
         arguments = [self.scene.name, target.name, frames[0], frames[-1] + 1, list(target.size), target.linear,
                      target.deep, str(target.source)]  # fmt: skip
+        try:
+            target.source.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"The folder '{target.source}' cannot be made: {reason}; choose another output.") from None
         began, count = time.monotonic(), 0
         self.phase, self.progress, self.eta = "Reading the strip", 0.0, None
         yield

@@ -19,6 +19,8 @@ from . import compat, scene_job
 from .shots import resolution, view_settings
 from .strip_frames import inputs, path_of
 
+SUFFIX = " StyleTX"
+"""Of the names of painted strips."""
 KINDS = ("MOVIE", "IMAGE", "SCENE", "META", "SPEED")
 """Types of strips that can be painted."""
 DISPLAY_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".webp", ".tif", ".tiff", ".jp2", ".gif")
@@ -291,7 +293,7 @@ def _stacking(scene: bpy.types.Scene, strip: Any) -> list[str]:
             continue
         if strip.name in inputs(other):
             notices.append(f"The effect '{other.name}' goes on with the original of '{strip.name}'.")
-        elif strip.channel < other.channel < channel and not other.select:
+        elif strip.channel < other.channel < channel and not other.select and SUFFIX not in other.name:
             notices.append(f"The painted strip of '{strip.name}' lies above '{other.name}': move it where you want it.")
     return notices
 

@@ -120,15 +120,17 @@ def paint() -> None:
     bpy.ops.styletx.stylize_strips()
 
 
-def case(made: bpy.types.Scene, *chosen: Any, frames: list[int] | None = None, full: bool = True) -> dict[str, Any]:
-    """Paint strips without and, from the same start, with full strength: what is shown before and after."""
+def case(made: bpy.types.Scene, *chosen: Any, full: bool = True, kind: str = "PNG") -> dict[str, Any]:
+    """Paint strips without and, from the same start, with full strength: what is shown before and after.
+
+    kind: of the pictures at full strength; those are of every frame, before ("shown") and after ("full").
+    """
     name = made.name
     only(made, *chosen)
     names = [strip.name for strip in chosen]
     first = min(span(strip)[0] for strip in chosen)
     end = max(span(strip)[1] for strip in chosen)
-    frames = frames or [max(first - 1, 0), first, (first + end) // 2, end - 1, end]
-    inside = [frame for frame in frames if first <= frame < end]
+    frames = [max(first - 1, 0), first, (first + end) // 2, end - 1, end]
     run = sys.modules[MODULE + ".run"]
     found: dict[str, Any] = {"frames": frames, "names": names, "range": [first, end], "before": state(made)}
     found["plain"] = shots(made, f"{name}_plain", frames)
@@ -148,9 +150,9 @@ def case(made: bpy.types.Scene, *chosen: Any, frames: list[int] | None = None, f
             if strip.type != "SOUND":
                 strip.blend_alpha, strip.blend_type = (found["before"][strip.name][k] for k in ("alpha", "blend"))
         made.styletx.strength = 1.0
+        found["shown"] = shots(made, f"{name}_shown", list(range(first, end)))
         paint()
-        found["full"] = shots(made, f"{name}_full", inside)
-        found["inside"] = inside
+        found["full"] = shots(made, f"{name}_full", list(range(first, end)), kind)
     return found
 
 
@@ -160,8 +162,11 @@ def _all(made: bpy.types.Scene) -> list[Any]:
 
 
 def _owner(made: bpy.types.Scene, strip: Any) -> Any:
-    return next(strips(owner) for owner in (made.sequence_editor, *(s for s in _all(made) if s.type == "META"))
-                if strip.name in strips(owner))
+    return next(
+        strips(owner)
+        for owner in (made.sequence_editor, *(s for s in _all(made) if s.type == "META"))
+        if strip.name in strips(owner)
+    )
 
 
 # Cases
@@ -207,7 +212,18 @@ def pictures() -> dict[str, Any]:
         strip.transform.offset_y = value * 10
         strip.transform.keyframe_insert("offset_y", frame=frame)
     made.frame_set(8)
-    return case(made, strip, full=False)
+    found = case(made, strip, full=False)
+    part = '_all["it\'s \\\\"mine\\\\" StyleTX"].'
+    found["curves"] = {curve.data_path.partition(part)[2]: len(curve.keyframe_points)
+                       for curve in _curves(made) if part in curve.data_path}  # fmt: skip
+    return found
+
+
+def _curves(made: bpy.types.Scene) -> list[Any]:
+    action: Any = made.animation_data.action
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    return list(action.layers[0].strips[0].channelbag(made.animation_data.action_slot).fcurves)
 
 
 def pictures_plain() -> dict[str, Any]:
@@ -234,7 +250,9 @@ def vectors() -> dict[str, Any]:
     for file in files[1:]:
         strip.elements.append(file)
     trim(strip, 2, 3)
-    return case(made, strip)
+    found = case(made, strip, kind="OPEN_EXR")
+    found["config"] = sys.modules[MODULE + ".scene_job"].color_config()
+    return found
 
 
 def scene_strip() -> dict[str, Any]:
@@ -268,7 +286,7 @@ def scene_strip() -> dict[str, Any]:
     made = fresh("world", (48, 40))
     strip = top(made).new_scene("world", world, 1, 20)
     trim(strip, 2, 2)
-    found = case(made, strip)
+    found = case(made, strip, kind="OPEN_EXR")
     found["source"] = _world(world)
     world.sequence_editor_create()
     top(world).new_sound("voice", str(MEDIA / "lossless.mkv"), 1, 1)
@@ -375,8 +393,12 @@ def several() -> dict[str, Any]:
     before = state(made)
     bpy.ops.styletx.stylize_strips("EXEC_DEFAULT", True)
     run = sys.modules[MODULE + ".run"]
-    found = {"before": before, "after": state(made), "notices": run.last.notices,
-             "files": {s.name: [s.directory, s.elements[0].filename] for s in _all(made) if s.name not in before}}
+    found = {
+        "before": before,
+        "after": state(made),
+        "notices": run.last.notices,
+        "files": {s.name: [s.directory, s.elements[0].filename] for s in _all(made) if s.name not in before},
+    }
     again = state(made)
     bpy.ops.ed.undo()
     made = bpy.data.scenes["several"]
@@ -404,8 +426,11 @@ def cancelled() -> dict[str, Any]:
                 seen.append(phase)
             return len(seen) > count
 
-        found[name] = {"result": sorted(_cancel_when(look)), "state": state(made) == before,
-                       "change": sorted(key for key in difference(data, dump(made)))}
+        found[name] = {
+            "result": sorted(_cancel_when(look)),
+            "state": state(made) == before,
+            "change": sorted(key for key in difference(data, dump(made))),
+        }
     painted = list((OUTPUT / "paint" / "cancelled").rglob("painted/*.png"))
     found["kept"] = {path.name: path.stat().st_mtime_ns for path in painted}
     paint()
