@@ -67,13 +67,7 @@ def seen(blender: Blender, tmp_path_factory: pytest.TempPathFactory) -> Any:
     make_media(output / "media")
     shutil.copytree(ROOT / "tests" / "data" / ("shot_5x" if blender.name >= "5" else "shot_4x"), output / "shot")
     found = blender.run("everything", output, SCRIPT)
-    found |= {
-        "output": output,
-        "style": str(blender.style),
-        "multilayer": blender.name >= "4.3",
-        "old_speed": blender.name < "4.3",
-    }
-    return found
+    return found | {"output": output, "style": str(blender.style), "name": blender.name}
 
 
 def of(seen: Any, name: str) -> Any:
@@ -95,7 +89,7 @@ def test_strength_zero_shows_the_original_and_nothing_beyond_the_trims(seen: Any
     assert [strip for strip in case["after"] if strip not in case["before"]], "nothing was added"
     for frame, plain, zero in zip(case["frames"], case["plain"], case["zero"], strict=True):
         was, now = pixels(plain), pixels(zero)
-        if name == "vectors" and not seen["multilayer"]:
+        if name == "vectors" and seen["name"] < "4.3":
             assert now[..., 3].max() == (1 if first <= frame < end else 0)
             continue
         assert np.abs(over_gray(was) - over_gray(now)).max() <= 2 / 255, (name, frame)
@@ -119,11 +113,8 @@ def test_full_strength_is_the_engines_paint_of_the_very_source_frames(seen: Any,
         sources = [output / "media" / "png" / "soft.png"]
     elif name != "meta":
         sources = [the_source(path, output / "media" / "png") for path in sources]
-    assert (
-        len(set(sources))
-        == {"speed": 7, "retimed": 12, "pictures_plain": 5, "movie_trimmed": 7}.get(name, len(sources))
-        or seen["old_speed"]
-    ), sources
+    if name in ("speed", "retimed"):
+        assert len(set(sources)) < len(sources), "the test needs frames that are shown twice"
     painted = engine_paint(sources, output / f"engine_{name}", seen["style"])
     painted *= len(case["full"]) if name == "still" else 1
     assert len(painted) == len(case["full"])
@@ -235,7 +226,7 @@ def test_several_strips_one_undo(seen: Any) -> None:
     case = of(seen, "several")
     new = added(case)
     assert sorted(strip["span"] for strip in new) == sorted(
-        case["before"][name]["span"] for name in ("lossless.mkv", "lossless.mkv.001", "two")
+        case["before"][name]["span"] for name in ("lossless.mkv", "lossless.001", "two")
     )
     spans = [(strip["channel"], *strip["span"]) for strip in case["after"].values()]
     for channel, first, end in spans:
