@@ -7,6 +7,7 @@ in an older one is asked for here.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import bpy
@@ -181,6 +182,13 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene that the sequencer shows: from 5.0 a workspace may choose another one than the window's."""
     chosen = getattr(context.workspace, "sequencer_scene", None)
     return context.scene if chosen is None else chosen
+
+
+def within_sequencer(scene: bpy.types.Scene) -> contextlib.AbstractContextManager[Any]:
+    """Where modifiers of strips can be added and removed: 5.0 dies of it where no sequencer shows a scene."""
+    if hasattr(bpy.context, "sequencer_scene"):
+        return bpy.context.temp_override(sequencer_scene=scene)
+    return contextlib.nullcontext()
 
 
 def strips(owner: Any) -> Any:

@@ -143,12 +143,17 @@ def _leave_only(editor: bpy.types.SequenceEditor, name: str) -> None:
     owner: Any = editor
     for strip in _chain(editor, name):
         needed = {strip.name, *inputs(strip)}
+        for below in [compat.strips(owner)[name] for name in needed - {strip.name}]:
+            masks = [modifier.input_mask_strip for modifier in below.modifiers]
+            needed |= {name for mask in masks if mask is not None for name in (mask.name, *inputs(mask))}
         for other in [other.name for other in compat.strips(owner) if other.name not in needed]:
             gone = compat.strips(owner).get(other)  # an effect goes with its input: None, then
             if gone is not None:
                 compat.strips(owner).remove(gone)
         for other in compat.strips(owner):
             other.mute = other.name != strip.name  # an effect takes its input all the same
+        for channel in owner.channels:
+            channel.mute = False
         owner = strip
 
 
@@ -159,14 +164,13 @@ def inputs(strip: Any) -> set[str]:
         below = getattr(strip, f"input_{number}", None)
         if below is not None:
             found |= {below.name, *inputs(below)}
-            masks = (modifier.input_mask_strip for modifier in below.modifiers)
-            found |= {mask.name for mask in masks if mask is not None}
     return found
 
 
 def _neutral(scene: bpy.types.Scene, strip: Any) -> None:
     """Take the looks off a strip, and their animation."""
-    strip.modifiers.clear()
+    with compat.within_sequencer(scene):
+        strip.modifiers.clear()
     looks = set(NEUTRAL) | {f"transform.{key}" for key in TRANSFORM} | {f"crop.{key}" for key in CROP}
     animation = scene.animation_data
     if animation is not None:

@@ -16,6 +16,8 @@ from . import compat
 from .strip_frames import CROP, NEUTRAL, TRANSFORM, curves_of, inputs
 from .strips import DISPLAY_SPACE, LINEAR_SPACE, SUFFIX, Target, free_channel, leaves, owner_of
 
+HIDDEN = "styletx_hidden"
+"""Custom property of a strip that is made transparent: what its opacity and blending were."""
 COLOR_TAG = "COLOR_06"
 """Of painted strips whose original has none."""
 
@@ -26,7 +28,6 @@ def place(scene: bpy.types.Scene, painted: list[tuple[Target, events.Finished]])
     Raises InputError, with nothing changed, where a strip is gone or was trimmed in the meantime.
     """
     editor = scene.sequence_editor
-    found = []
     for target, _ in painted:
         strip = compat.all_strips(editor).get(target.name) if editor else None
         if strip is None:
@@ -34,13 +35,21 @@ def place(scene: bpy.types.Scene, painted: list[tuple[Target, events.Finished]])
         if compat.strip_range(strip) != (target.first, target.end):
             raise InputError(f"The strip '{target.name}' was moved or trimmed while StyleTX painted it: start again.")
         free_channel(owner_of(editor, strip), strip)
-        found.append(strip.name)
-    for name, (target, done) in zip(found, painted, strict=True):
-        strip = compat.all_strips(editor)[name]  # looked up anew: adding strips may move them in memory
-        owner = owner_of(editor, strip)
-        new = _add(scene, owner, strip, target, done)
-        _copy_looks(scene, strip, new)
-        _hide(scene, owner, strip)
+    added: list[str] = []
+    try:
+        for target, done in painted:
+            strip = compat.all_strips(editor)[target.name]
+            new = _add(scene, owner_of(editor, strip), strip, target, done)
+            added.append(new.name)
+            with compat.within_sequencer(scene):
+                _copy_looks(scene, strip, new)
+    except Exception:
+        for name in added:
+            new = compat.all_strips(editor)[name]
+            compat.strips(owner_of(editor, new)).remove(new)
+        raise
+    for target, _ in painted:
+        _hide(scene, compat.all_strips(editor)[target.name])
 
 
 def _add(scene: bpy.types.Scene, owner: Any, strip: Any, target: Target, done: events.Finished) -> Any:
@@ -63,7 +72,8 @@ def _add(scene: bpy.types.Scene, owner: Any, strip: Any, target: Target, done: e
     if target.still:
         compat.set_strip_length(new, target.end - target.first)
     if compat.strip_range(new) != (target.first, target.end):
-        raise WorkError(f"Blender gave the painted strip of '{target.name}' another length: undo, and report this.")
+        compat.strips(owner).remove(new)
+        raise WorkError(f"Blender gave the painted strip of '{target.name}' another length: report this, please.")
     new.colorspace_settings.name = LINEAR_SPACE if target.linear else DISPLAY_SPACE
     new.alpha_mode = "PREMUL" if target.linear else "STRAIGHT"
     new.select = False  # pressing the button again paints the originals, not the paint
@@ -76,17 +86,19 @@ def _name(name: str) -> str:
     return name.encode()[: 63 - len(SUFFIX)].decode(errors="ignore") + SUFFIX
 
 
-def _hide(scene: bpy.types.Scene, owner: Any, strip: Any) -> None:
+def _hide(scene: bpy.types.Scene, strip: Any) -> None:
     """Mute a strip, and those that a Speed effect is made from; one with sound in it is made transparent instead."""
+    for name in inputs(strip):
+        _hide(scene, compat.all_strips(scene.sequence_editor)[name])
     if not _sounds(strip):
         strip.mute = True
-        for name in inputs(strip):
-            compat.strips(owner)[name].mute = True
         return
     # no mute: the sound would go as well. Blender does not even render what is wholly transparent.
     for curve in curves_of(strip.name, compat.action_curves(scene.animation_data)):
         if curve.data_path.endswith('"].blend_alpha'):
             curve.mute = True
+    if strip.blend_alpha > 0:
+        strip[HIDDEN] = {"type": strip.blend_type, "alpha": strip.blend_alpha}
     strip.blend_type, strip.blend_alpha = "ALPHA_OVER", 0.0
 
 
@@ -112,6 +124,9 @@ def _copy_looks(scene: bpy.types.Scene, strip: Any, new: Any) -> None:
     for name in (*NEUTRAL, "use_linear_modifiers", "use_default_fade", "effect_fader"):
         if name != "mute" and hasattr(strip, name):
             _set(new, name, getattr(strip, name))
+    hidden = strip.get(HIDDEN) if strip.blend_alpha == 0 else None
+    if hidden is not None:  # painted before
+        new.blend_type, new.blend_alpha = hidden["type"], hidden["alpha"]
     for name in (*TRANSFORM, "origin", "filter"):
         _set(new.transform, name, getattr(strip.transform, name))
     for name in CROP:
@@ -120,7 +135,7 @@ def _copy_looks(scene: bpy.types.Scene, strip: Any, new: Any) -> None:
         made = new.modifiers.new(modifier.name, modifier.type)
         if made is not None:
             _copy_values(modifier, made)
-    _copy_animation(scene, strip.name, new)
+    _copy_animation(scene, strip.name, new, hidden is not None)
 
 
 def _set(owner: Any, name: str, value: Any) -> None:
@@ -157,8 +172,8 @@ def _copy_curves(source: Any, target: Any) -> None:
     target.update()
 
 
-def _copy_animation(scene: bpy.types.Scene, name: str, new: Any) -> None:
-    """Animate a strip's looks as those of the strip called `name` are."""
+def _copy_animation(scene: bpy.types.Scene, name: str, new: Any, hidden: bool) -> None:
+    """Animate a strip's looks as those of the strip called `name` are. hidden: it was made transparent by _hide."""
     animation = scene.animation_data
     if animation is None:
         return
@@ -173,7 +188,8 @@ def _copy_animation(scene: bpy.types.Scene, name: str, new: Any) -> None:
             for part in ("co", "handle_left_type", "handle_right_type", "handle_left", "handle_right", "interpolation",
                          "easing", "amplitude", "back", "period"):  # fmt: skip
                 setattr(copy, part, getattr(key, part))
-        made.extrapolation, made.mute = curve.extrapolation, curve.mute
+        made.extrapolation = curve.extrapolation
+        made.mute = curve.mute and not (hidden and path.endswith('"].blend_alpha'))
         for modifier in curve.modifiers:
             _copy_values(modifier, made.modifiers.new(modifier.type))
         made.update()

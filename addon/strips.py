@@ -167,7 +167,8 @@ def _size(scene: bpy.types.Scene, strip: Any) -> tuple[int, int]:
         return element.orig_width, element.orig_height
     if strip.type == "SCENE" and strip.scene_input == "CAMERA":
         return resolution(strip.scene)
-    return resolution(scene)
+    # the whole picture, in which the strips inside lie; Blender scales it down with the percentage of the resolution
+    return scene.render.resolution_x, scene.render.resolution_y
 
 
 def leaves(strip: Any) -> Iterator[Any]:
@@ -271,12 +272,15 @@ def job(scene: bpy.types.Scene, target: Target) -> tuple[dict[str, Any], list[st
 
 
 def free_channel(owner: Any, strip: Any) -> int:
-    """The next channel above a strip that is empty while it is shown. Raises InputError where there is none."""
+    """The next channel above a strip that is empty while it is shown, and neither muted nor locked.
+
+    Raises InputError where there is none.
+    """
     first, end = compat.strip_range(strip)
     taken = {other.channel for other in compat.strips(owner)
              if compat.strip_range(other)[0] < end and compat.strip_range(other)[1] > first}  # fmt: skip
-    for channel in range(strip.channel + 1, 129):
-        if channel not in taken:
+    for channel, settings in enumerate(owner.channels):
+        if channel > strip.channel and channel not in taken and not settings.mute and not settings.lock:
             return channel
     raise InputError(f"No channel above the strip '{strip.name}' is free: move it down or make room.")
 

@@ -198,6 +198,7 @@ def test_timing_mute_and_all_else(seen: Any, name: str) -> None:
             now = {**now, "mute": was["mute"]}
         elif now != was:
             hidden.append(old)
+            assert seen["audible"]
             assert now["alpha"] == 0 and now["blend"] == "ALPHA_OVER" and name == "meta", "only where there is sound"
             now = {**now, "alpha": was["alpha"], "blend": was["blend"]}
         assert now == was, old
@@ -209,10 +210,22 @@ def test_timing_mute_and_all_else(seen: Any, name: str) -> None:
 
 
 def test_a_strip_with_sound_in_it_is_heard_on(seen: Any) -> None:
+    if not seen["audible"]:
+        pytest.skip("this bpy was compiled without sound")
     voice = of(seen, "scene_strip")["voice"]
     assert not voice["after"]["voice"]["mute"] and voice["after"]["voice"]["alpha"] == 0
     assert not of(seen, "meta")["after"]["meta"]["mute"]
     assert of(seen, "scene_strip")["after"]["world"]["mute"], "no sound in this one"
+
+
+def test_painted_again_it_is_seen_again(seen: Any) -> None:
+    case = of(seen, "meta")
+    again = case["again"]
+    assert again["channel"] > again["muted"], "not on a channel that is muted"
+    plain = dict(zip(case["frames"], case["plain"], strict=True))
+    for frame, path in zip(again["frames"], again["shown"], strict=True):
+        was, now = pixels(plain[frame]), pixels(path)
+        assert np.abs(over_gray(was) - over_gray(now)).max() <= 2 / 255, frame
 
 
 def test_looks_and_their_animation_stay(seen: Any) -> None:
@@ -225,9 +238,10 @@ def test_looks_and_their_animation_stay(seen: Any) -> None:
 def test_several_strips_one_undo(seen: Any) -> None:
     case = of(seen, "several")
     new = added(case)
-    assert sorted(strip["span"] for strip in new) == sorted(
-        case["before"][name]["span"] for name in ("lossless.mkv", "lossless.001", "two")
-    )
+    chosen = [strip for strip in case["before"].values() if strip["type"] in ("MOVIE", "IMAGE")]
+    assert len(new) == 3 and sorted(strip["span"] for strip in new) == sorted(strip["span"] for strip in chosen)
+    assert not any(strip["mute"] for strip in new)
+    assert all(strip["mute"] for strip in case["after"].values() if strip["type"] == "MOVIE")
     spans = [(strip["channel"], *strip["span"]) for strip in case["after"].values()]
     for channel, first, end in spans:
         assert sum(c == channel and f < end and e > first for c, f, e in spans) == 1, "strips lie on each other"
@@ -241,7 +255,7 @@ def test_cancel_leaves_the_sequencer_as_it_was(seen: Any) -> None:
     case = of(seen, "cancelled")
     for name in ("reading", "painting"):
         assert case[name] == {"result": ["CANCELLED"], "state": True, "change": []}, name
-    assert 2 <= len(case["kept"]) < 48
+    assert 1 <= len(case["kept"]) < 48
     assert all(case["times"][name] == when for name, when in case["kept"].items()), "finished frames are used again"
     assert len(case["after"]) == 2 and case["source"] == [], "the frames that were read are deleted at the end"
 
