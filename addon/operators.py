@@ -151,7 +151,7 @@ class STYLETX_OT_stylize_strips(_Paint, bpy.types.Operator):
         if not super().poll(context):
             return False
         if not strips.selected(compat.sequencer_scene(context)):
-            cls.poll_message_set("Select the strips to paint")  # type: ignore[attr-defined]
+            cls.poll_message_set("Select the strips to paint")
             return False
         return True
 

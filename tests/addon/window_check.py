@@ -28,14 +28,17 @@ FRAMES = 12
 # Outside: prepare, run, judge
 
 
-def outside(chroot: Path, python: Path, shots: Path) -> int:
+def outside(
+    chroot: Path, python: Path, shots: Path, script: Path = Path(__file__), files: tuple[Path, ...] = ()
+) -> dict[str, Any]:
+    """Run the script in the window; returns what it saw, {} where it saw nothing. files: more that it needs."""
     root = Path(__file__).resolve().parents[2]
     tool = root.parent / "shared" / "tools" / "blender_chroot.sh"
     here = chroot / str(INSIDE)[1:]
     subprocess.run(["rm", "-rf", str(here)], check=True)
     here.mkdir(parents=True)
     subprocess.run([sys.executable, str(root / "build.py"), "--python", "any", "--output", str(here)], check=True)
-    for path in (Path(__file__), Path(__file__).parent / "inside" / "common.py"):
+    for path in (Path(__file__), script, Path(__file__).parent / "inside" / "common.py", *files):
         (here / path.name).write_bytes(path.read_bytes())
     style = sorted((root / "styletx_core" / "assets" / "styles").glob("*.png"))[-1]
     (here / "style.png").write_bytes(style.read_bytes())
@@ -53,7 +56,7 @@ export XDG_RUNTIME_DIR={INSIDE}/runtime WLR_BACKENDS=headless WLR_RENDERER=pixma
 mkdir -m 700 $XDG_RUNTIME_DIR
 command -v cage grim wlr-randr >/dev/null || apt-get install -y -qq --no-install-recommends cage grim wlr-randr xwayland
 timeout 560 cage -- bash -c "wlr-randr --output HEADLESS-1 --custom-mode 1600x900; sleep 2;
-  blender --window-geometry 0 0 1600 900 --python {INSIDE}/window_check.py"
+  blender --window-geometry 0 0 1600 900 --python {INSIDE}/{script.name}"
 """
     )
     mounted = []
@@ -72,7 +75,7 @@ timeout 560 cage -- bash -c "wlr-randr --output HEADLESS-1 --custom-mode 1600x90
     result = here / "result.json"
     if not result.is_file():
         print((here / "log.txt").read_text()[-3000:])
-        return 1
+        return {}
     seen = json.loads(result.read_text("utf-8"))
     shots.mkdir(parents=True, exist_ok=True)
     for picture in sorted(here.glob("*.shot.png")):
@@ -82,11 +85,13 @@ timeout 560 cage -- bash -c "wlr-randr --output HEADLESS-1 --custom-mode 1600x90
         small.write_bytes((here / "small.png").read_bytes())
         print(f"{small} {small.stat().st_size // 1000} kB")
     print(json.dumps(seen, indent=1))
-    return judge(seen)
+    return dict(seen)
 
 
 def judge(seen: dict[str, Any]) -> int:
     """1 where something is not as it should be."""
+    if not seen:
+        return 1
     broken_off = [seen["cancel rendering"], seen["cancel painting"]]
     new = sorted(key for key in seen["full"]["change"] if not key.startswith("tree.nodes[StyleTX]"))
     checks = {
@@ -274,4 +279,4 @@ if __name__ == "__main__":
     if "bpy" in sys.modules:
         inside()
     else:
-        raise SystemExit(outside(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))
+        raise SystemExit(judge(outside(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))))

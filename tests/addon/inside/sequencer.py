@@ -410,7 +410,8 @@ def _sequencer_area(made: bpy.types.Scene, strip: Any) -> Any:
     made.sequence_editor.active_strip = strip
     region = next(region for region in area.regions if region.type == "WINDOW")
     try:
-        with bpy.context.temp_override(area=area, region=region, scene=made):
+        shown = {"sequencer_scene": made} if VERSION >= (5, 0) else {"scene": made}
+        with bpy.context.temp_override(area=area, region=region, **shown):
             yield
     finally:
         area.type = kept
