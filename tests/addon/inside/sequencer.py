@@ -63,10 +63,12 @@ def movie(made: Any, channel: int = 1, start: int = 10, file: str = "lossless.mk
 
 
 def sound(made: Any, name: str, channel: int, start: int) -> Any:
-    """A sound; a text instead in the module of 4.2, which was compiled without."""
+    """A sound; a text that is not seen instead in the module of 4.2, which was compiled without."""
     if AUDIBLE:
         return made.new_sound(name, str(MEDIA / "lossless.mkv"), channel, start)
-    return made.new_effect(name, "TEXT", channel, start, frame_end=start + 12)
+    text = made.new_effect(name, "TEXT", channel, start, frame_end=start + 12)
+    text.mute = True
+    return text
 
 
 def effect(made: Any, kind: str, channel: int, below: Any) -> Any:
