@@ -21,24 +21,26 @@ MODERN_COMPOSITOR: bool = bpy.app.version >= (5, 0, 0)
 
 def compositor_tree(scene: bpy.types.Scene) -> Any | None:
     """The node tree of the scene's compositor, or None where the scene has none."""
-    return scene.compositing_node_group if MODERN_COMPOSITOR else scene.node_tree
+    owner: Any = scene
+    return owner.compositing_node_group if MODERN_COMPOSITOR else owner.node_tree
 
 
 def nodes_in_use(scene: bpy.types.Scene) -> bool:
     """True where rendering the scene goes through its compositor tree ("Use Nodes", always on from 5.0)."""
-    return compositor_tree(scene) is not None and (MODERN_COMPOSITOR or scene.use_nodes)
+    return compositor_tree(scene) is not None and (MODERN_COMPOSITOR or bool(scene.use_nodes))
 
 
 def new_compositor_tree(scene: bpy.types.Scene) -> Any:
     """Give a scene without a compositor tree one that holds Render Layers linked to the output, and return it."""
+    owner: Any = scene
     if MODERN_COMPOSITOR:
-        tree = bpy.data.node_groups.new("Compositor Nodes", "CompositorNodeTree")
+        tree = new_compositor_group("Compositor Nodes")
         tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        scene.compositing_node_group = tree
+        owner.compositing_node_group = tree
         output = tree.nodes.new("NodeGroupOutput")
     else:
-        scene.use_nodes = True  # where Blender has an interface the new tree is not empty
-        tree = scene.node_tree
+        owner.use_nodes = True  # where Blender has an interface the new tree is not empty
+        tree = owner.node_tree
         tree.nodes.clear()
         output = tree.nodes.new("CompositorNodeComposite")
     layers = tree.nodes.new("CompositorNodeRLayers")
@@ -46,6 +48,12 @@ def new_compositor_tree(scene: bpy.types.Scene) -> Any:
     layers.location, output.location = (0, 300), (800, 300)
     tree.links.new(layers.outputs["Image"], output.inputs[0])
     return tree
+
+
+def new_compositor_group(name: str) -> Any:
+    """An empty node group of the compositor's kind."""
+    groups: Any = bpy.data.node_groups  # the stubs know no kind of tree
+    return groups.new(name, "CompositorNodeTree")
 
 
 def use_nodes(scene: bpy.types.Scene) -> None:
@@ -158,11 +166,12 @@ def own_action(animation: bpy.types.AnimData | None) -> Any | None:
     """Give an ID that shares its action a copy of its own, and return that; None where it has no action."""
     if animation is None or animation.action is None:
         return None
-    slot = getattr(animation, "action_slot", None)
-    action = animation.action.copy()
-    animation.action = action
-    if slot is not None and animation.action_slot is None:
-        animation.action_slot = next((found for found in action.slots if found.handle == slot.handle), None)
+    owner: Any = animation
+    slot = getattr(owner, "action_slot", None)
+    action: Any = owner.action.copy()
+    owner.action = action
+    if slot is not None and owner.action_slot is None:
+        owner.action_slot = next((found for found in action.slots if found.handle == slot.handle), None)
     return action
 
 
@@ -180,7 +189,7 @@ def curve_owner(animation: bpy.types.AnimData, curve: Any) -> Any:
 
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene that the sequencer shows: from 5.0 a workspace may choose another one than the window's."""
-    chosen = getattr(context.workspace, "sequencer_scene", None)
+    chosen: bpy.types.Scene | None = getattr(context.workspace, "sequencer_scene", None)
     return context.scene if chosen is None else chosen
 
 
@@ -196,7 +205,7 @@ def strips(owner: Any) -> Any:
     return owner.strips if hasattr(owner, "strips") else owner.sequences
 
 
-def all_strips(editor: bpy.types.SequenceEditor) -> Any:
+def all_strips(editor: Any) -> Any:
     """The strips of a sequence editor, those in meta strips too."""
     return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
 

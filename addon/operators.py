@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import bpy
@@ -12,91 +11,17 @@ from bpy.props import EnumProperty
 import styletx_core
 
 from . import compat, run, strip_run, strips, wiring
-
-TICK = 0.1
-"""Seconds between two steps in a window."""
-PAUSE = 0.02
-"""Seconds between two steps in the background, where most of them wait for the worker."""
+from .properties import state_of
+from .stepping import Result, Steps
 
 
-class _Steps:
-    """An operator that takes the steps of a generator: by a timer in a window, in a loop in the background."""
-
-    _timer: bpy.types.Timer | None = None
-    _running: run.Steps
-    _windowed = False
-
-    def begin(self, context: bpy.types.Context) -> run.Steps:
-        """The steps to take."""
-        raise NotImplementedError
-
-    def end(self) -> set[str]:
-        """What the operator returns once all steps are taken."""
-        raise NotImplementedError
-
-    def wants_end(self) -> bool:
-        """True when the user asked to stop."""
-        return False
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._windowed = not bpy.app.background
-        if not self._windowed:
-            return self.execute(context)
-        self._running = self.begin(context)
-        if self._step():  # what is wrong with the settings is told at once
-            return self.end()
-        self._timer = context.window_manager.event_timer_add(TICK, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        self._running = self.begin(context)
-        try:
-            while not self._step():
-                time.sleep(PAUSE)
-        finally:
-            self._running.close()
-        return self.end()
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        done = self._step()
-        _redraw(context)
-        if not done:
-            return {"PASS_THROUGH"}
-        self._remove_timer(context)
-        return self.end()
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator itself: another file is opened, the window closes."""
-        self._running.close()
-        self._remove_timer(context)
-
-    def _step(self) -> bool:
-        """Take a step; True when there are no more."""
-        if self.wants_end():
-            self._running.close()
-            return True
-        try:
-            next(self._running)
-        except StopIteration:
-            return True
-        return False
-
-    def _remove_timer(self, context: bpy.types.Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-
-
-class _Paint(_Steps):
+class _Paint(Steps):
     _run: run.Run
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if run.current is not None:
-            cls.poll_message_set("StyleTX is at work: wait for it, or cancel it")  # type: ignore[attr-defined]
+            cls.poll_message_set("StyleTX is at work: wait for it, or cancel it")
             return False
         return context.scene is not None
 
@@ -111,15 +36,15 @@ class _Paint(_Steps):
     def wants_end(self) -> bool:
         return self._run.cancel_requested
 
-    def end(self) -> set[str]:
+    def end(self) -> Result:
         done = self._run
         for notice in done.notices:
-            self.report({"WARNING"}, notice)  # type: ignore[attr-defined]
+            self.report({"WARNING"}, notice)
         if done.state == "DONE":
-            self.report({"INFO"}, done.summary())  # type: ignore[attr-defined]
+            self.report({"INFO"}, done.summary())
             return {"FINISHED"}
         if done.state == "FAILED":
-            self.report({"ERROR"}, done.error)  # type: ignore[attr-defined]
+            self.report({"ERROR"}, done.error)
         return {"CANCELLED"}
 
 
@@ -169,13 +94,13 @@ class STYLETX_OT_cancel(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return run.current is not None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         if run.current is not None:
             run.current.cancel_requested = True
         return {"FINISHED"}
 
 
-class STYLETX_OT_test_worker(_Steps, bpy.types.Operator):
+class STYLETX_OT_test_worker(Steps, bpy.types.Operator):
     bl_idname = "styletx.test_worker"
     bl_label = "Test"
     bl_description = "Start the worker and see what it finds: PyTorch, device, memory"
@@ -187,7 +112,7 @@ class STYLETX_OT_test_worker(_Steps, bpy.types.Operator):
     def begin(self, context: bpy.types.Context) -> run.Steps:
         return run.test_steps()
 
-    def end(self) -> set[str]:
+    def end(self) -> Result:
         self.report({"ERROR"} if run.test_failed else {"INFO"}, run.tested)
         return {"CANCELLED"} if run.test_failed else {"FINISHED"}
 
@@ -202,9 +127,9 @@ class STYLETX_OT_remove(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return run.current is None and wiring.wired(context.scene)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         wiring.unwire(context.scene)
-        context.scene.styletx.result = ""
+        state_of(context.scene).result = ""
         return {"FINISHED"}
 
 
@@ -228,19 +153,11 @@ class STYLETX_OT_use_style(bpy.types.Operator):
 
     style: EnumProperty(items=shipped_styles)  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         strips_shown = context.area is not None and context.area.type == "SEQUENCE_EDITOR"
         scene = compat.sequencer_scene(context) if strips_shown else context.scene
-        scene.styletx.style = self.style
+        state_of(scene).style = self.style
         return {"FINISHED"}
-
-
-def _redraw(context: bpy.types.Context) -> None:
-    """Have the panel drawn again, in whichever windows it is shown."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in {"NODE_EDITOR", "SEQUENCE_EDITOR", "PREFERENCES"}:
-                area.tag_redraw()
 
 
 _CLASSES = (

@@ -11,7 +11,7 @@ import bpy.utils.previews
 
 from . import compat, run, wiring
 from .preferences import wrapped
-from .properties import out_of_date
+from .properties import out_of_date, state_of
 
 _previews: Any = None
 
@@ -25,11 +25,12 @@ class STYLETX_PT_main(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data.tree_type == "CompositorNodeTree" and context.scene is not None
+        space: Any = context.space_data
+        return space.tree_type == "CompositorNodeTree" and context.scene is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, scene = self.layout, context.scene
-        state = scene.styletx
+        state = state_of(scene)
         working = run.current
         width = letters(context)
 
@@ -60,10 +61,11 @@ class STYLETX_PT_strips(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data.view_type != "PREVIEW" and compat.sequencer_scene(context) is not None
+        space: Any = context.space_data
+        return space.view_type != "PREVIEW" and compat.sequencer_scene(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
-        state = compat.sequencer_scene(context).styletx
+        state = state_of(compat.sequencer_scene(context))
         column = draw_settings(self.layout, state)
         column.prop(state, "output")
         column = self.layout.column(align=True)
@@ -136,7 +138,7 @@ def draw_run(layout: bpy.types.UILayout, width: int) -> None:
 
 def _draw_result(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     """What the compositor shows."""
-    state = scene.styletx
+    state = state_of(scene)
     if run.current is None and state.result and wiring.wired(scene):
         box = layout.box().column(align=True)
         why = out_of_date(scene)

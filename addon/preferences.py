@@ -68,7 +68,9 @@ class StyleTXPreferences(bpy.types.AddonPreferences):
 
 def preferences() -> StyleTXPreferences:
     """The extension's preferences."""
-    return bpy.context.preferences.addons[__package__].preferences
+    found: Any = bpy.context.preferences.addons[__package__].preferences
+    kept: StyleTXPreferences = found
+    return kept
 
 
 def worker_python() -> str:
@@ -110,8 +112,9 @@ def wrapped(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE
     """Text in lines of at most `width` letters: labels do not wrap by themselves."""
     import textwrap
 
+    column: Any = layout  # icons may be named by variables
     for number, line in enumerate(textwrap.wrap(text, max(width, 10)) or [""]):
-        layout.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+        column.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
 
 
 def register() -> None:

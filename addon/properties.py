@@ -92,9 +92,16 @@ class StyleTXSettings(bpy.types.PropertyGroup):
     )
 
 
+def state_of(scene: bpy.types.Scene) -> StyleTXSettings:
+    """What a scene keeps of StyleTX."""
+    owner: Any = scene  # Blender's types do not know what add-ons register
+    kept: StyleTXSettings = owner.styletx
+    return kept
+
+
 def result_key(scene: bpy.types.Scene) -> str:
     """A hash of what painted frames depend on that is quick to look up: settings, size, view, state of the render."""
-    state = scene.styletx
+    state = state_of(scene)
     names = ("style", "method", "strength", "stability", "motion", "source", "format")
     values: dict[str, Any] = {name: getattr(state, name) for name in names}
     if state.source == "SEQUENCE":
@@ -113,7 +120,7 @@ def result_key(scene: bpy.types.Scene) -> str:
 
 def out_of_date(scene: bpy.types.Scene) -> str:
     """Why the painted frames are not those of the scene as it is now; "" while they are, or where there are none."""
-    state = scene.styletx
+    state = state_of(scene)
     if not state.result:
         return ""
     if state.result != result_key(scene):
@@ -129,9 +136,12 @@ def out_of_date(scene: bpy.types.Scene) -> str:
 
 def register() -> None:
     bpy.utils.register_class(StyleTXSettings)
-    bpy.types.Scene.styletx = PointerProperty(type=StyleTXSettings)
+    scenes: Any = bpy.types.Scene
+    pointer: Any = PointerProperty
+    scenes.styletx = pointer(type=StyleTXSettings)
 
 
 def unregister() -> None:
-    del bpy.types.Scene.styletx
+    scenes: Any = bpy.types.Scene
+    del scenes.styletx
     bpy.utils.unregister_class(StyleTXSettings)

@@ -25,7 +25,7 @@ from styletx_core.errors import InputError, WorkError
 from styletx_core.files import atomic_path
 
 from . import compat
-from .shots import TEMPORARY, camera_at, resolution
+from .shots import TEMPORARY, camera_at, is_temporary, resolution
 
 RECORD = "rendered.json"
 STEM = "frame_"
@@ -215,7 +215,7 @@ os._exit(0)
 def remove_leftovers() -> None:
     """Remove the scenes of ours that are there: after a cancelled render, or a file saved while rendering."""
     for scene in list(bpy.data.scenes):
-        if scene.get(TEMPORARY) and len(bpy.data.scenes) > 1:
+        if is_temporary(scene) and len(bpy.data.scenes) > 1:
             bpy.data.scenes.remove(scene)
 
 

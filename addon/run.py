@@ -20,7 +20,7 @@ from styletx_core.errors import InputError, StyleTXError, WorkError
 
 from . import rendering, scene_job, shots, stale, wiring, worker_client
 from .preferences import missing_sentence, worker_python
-from .properties import result_key
+from .properties import result_key, state_of
 
 Steps = Generator[None, None, None]
 
@@ -63,7 +63,7 @@ class Run:
     @property
     def scene(self) -> bpy.types.Scene:
         """Looked up each time: an undo between two steps replaces all data."""
-        scene = bpy.data.scenes.get(self._name)
+        scene: bpy.types.Scene | None = bpy.data.scenes.get(self._name)
         if scene is None:
             raise InputError(f"The scene '{self._name}' is gone or was renamed: start again.")
         return scene
@@ -92,7 +92,7 @@ class Run:
     def _steps(self) -> Steps:
         scene = self.scene
         stale.hear(scene)
-        sequence = scene.styletx.source == "SEQUENCE"
+        sequence = state_of(scene).source == "SEQUENCE"
         frames = [self.frame] if self.frame is not None else shots.frames_of(scene)
         if frames[0] < 0:
             raise InputError(f"Frame {frames[0]} is below 0: only frames from 0 on can be painted.")
@@ -146,7 +146,7 @@ class Run:
     def _render(self, layer: str, frames: list[int], folders: scene_job.Folders) -> Steps:
         """Render the frames that are not there yet."""
         scene = self.scene
-        state = scene.styletx
+        state = state_of(scene)
         store = rendering.FrameStore(folders.render)
         now = stale.fingerprint(scene, layer)
         there = store.claim(now, keep=not state.changed and state.rendered == now)
@@ -235,7 +235,7 @@ class Run:
         """Show the result in the compositor and write down what it was made from."""
         assert self.finished is not None
         done, scene = self.finished, self.scene
-        state = scene.styletx
+        state = state_of(scene)
         pattern = Path(done.directory) / done.pattern
         name = done.pattern
         digits = name.count("#")

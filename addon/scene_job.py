@@ -16,6 +16,7 @@ from styletx_core.errors import InputError
 
 from . import compat, wiring
 from .preferences import preferences
+from .properties import state_of
 from .shots import view_settings
 
 FORMATS = {"EXR": "auto", "PNG": "png16"}
@@ -47,7 +48,7 @@ class Folders:
 
 def folders(scene: bpy.types.Scene, single: bool) -> tuple[Folders, list[str]]:
     """The scene's folders, and notices on them."""
-    text, notices = scene.styletx.output.strip() or "//styletx/", []
+    text, notices = state_of(scene).output.strip() or "//styletx/", []
     if text.startswith("//") and not bpy.data.filepath:
         base = Path(bpy.app.tempdir) / text[2:]
         notices.append("The file is not saved: the frames are in a temporary folder that goes when Blender quits.")
@@ -60,7 +61,7 @@ def style_picture(scene: bpy.types.Scene) -> str:
     """The style's path. Raises InputError where it is no picture."""
     import imbuf
 
-    text = scene.styletx.style.strip()
+    text = state_of(scene).style.strip()
     if not text:
         raise InputError("No style is chosen: give the picture in whose style the shot is to be painted.")
     path = bpy.path.abspath(text)
@@ -75,7 +76,7 @@ def style_picture(scene: bpy.types.Scene) -> str:
 
 def sequence_source(scene: bpy.types.Scene) -> Path:
     """The rendered frames that the user chose: a folder, or a pattern made from one of its files."""
-    text = scene.styletx.sequence.strip()
+    text = state_of(scene).sequence.strip()
     if not text:
         raise InputError("No rendered frames are chosen: give their folder, or one of them.")
     path = Path(bpy.path.abspath(text))
@@ -92,14 +93,15 @@ def color_config() -> str | None:
     named = os.environ.get("OCIO", "")
     if named and Path(named).is_file():
         return named
-    folder = bpy.utils.system_resource("DATAFILES", path="colormanagement")
+    utils: Any = bpy.utils  # whose stubs do not know this in 4.2
+    folder = utils.system_resource("DATAFILES", path="colormanagement")
     config = os.path.join(folder, "config.ocio")
     return config if folder and os.path.isfile(config) else None
 
 
 def check(scene: bpy.types.Scene) -> list[str]:
     """Look at the settings; returns notices, raises InputError for what cannot be painted."""
-    if scene.styletx.format == "PNG":
+    if state_of(scene).format == "PNG":
         wiring.check_display_output(scene)
     return view_notices(scene)
 
@@ -115,7 +117,7 @@ def view_notices(scene: bpy.types.Scene) -> list[str]:
 
 def motion_source(scene: bpy.types.Scene, cameras: set[str]) -> tuple[str, str]:
     """The job's motion, and why it is not the one asked for ("" where it is). cameras: the types in shot.json."""
-    render, chosen = scene.render, scene.styletx.motion
+    render, chosen = scene.render, state_of(scene).motion
     if chosen in ("flow", "none"):
         return chosen, ""
     why = ""
@@ -133,7 +135,7 @@ def gather(
     view: dict[str, Any] | None = None, output_format: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The job as plain values; view, output_format: other ones than the scene's. Raises InputError for wrong values."""
-    state = scene.styletx
+    state = state_of(scene)
     job = Job.from_dict(
         {
             "input": {"path": str(source), "frames": list(frames), "camera": str(camera) if camera else None},

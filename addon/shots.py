@@ -23,6 +23,11 @@ CAMERA_TYPES = ("PERSP", "ORTHO")
 """Cameras whose pixels have a projection matrix; every other is written as panoramic."""
 
 
+def is_temporary(data: Any) -> bool:
+    """True for a data-block that lives while StyleTX works."""
+    return bool(data.get(TEMPORARY))
+
+
 def resolution(scene: bpy.types.Scene) -> tuple[int, int]:
     """Width and height of the scene's renders, in pixels."""
     render = scene.render
@@ -66,8 +71,8 @@ def poses(scene: bpy.types.Scene, frames: Iterable[int]) -> Iterator[tuple[int, 
             stage.camera = camera
             stage.frame_set(frame)
             graph = stage.view_layers[0].depsgraph
-            evaluated = camera.evaluated_get(graph)
-            projection = evaluated.calc_matrix_camera(
+            evaluated: Any = camera.evaluated_get(graph)
+            projection: Any = evaluated.calc_matrix_camera(
                 graph, x=width, y=height, scale_x=scene.render.pixel_aspect_x, scale_y=scene.render.pixel_aspect_y
             )
             kind = evaluated.data.type

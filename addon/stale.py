@@ -19,7 +19,9 @@ import bpy
 from bpy.app.handlers import persistent
 
 from . import compat
-from .shots import TEMPORARY
+from .properties import state_of
+from .shots import is_temporary
+from .wiring import is_ours
 
 _SILENT = (bpy.types.Scene, bpy.types.Collection, bpy.types.WindowManager, bpy.types.Screen, bpy.types.WorkSpace,
            bpy.types.Brush, bpy.types.Text, bpy.types.CompositorNodeTree, bpy.types.Speaker, bpy.types.Sound)
@@ -67,10 +69,10 @@ def _content(scene: bpy.types.Scene, layer: str) -> Iterator[Any]:
     moving = _animated_paths(scene)
     yield from _animation(scene)
     for part in ("render", "cycles", "eevee"):
-        settings = getattr(scene, part, None)
-        if settings is not None:
-            yield part, _values(settings, moving, part + ".", _OUTPUT_ONLY)
-    view_layer = scene.view_layers.get(layer)
+        owner = getattr(scene, part, None)
+        if owner is not None:
+            yield part, _values(owner, moving, part + ".", _OUTPUT_ONLY)
+    view_layer: Any = scene.view_layers.get(layer)
     if view_layer is not None:
         yield [(c.name, c.exclude, c.holdout, c.indirect_only) for c in _tree(view_layer.layer_collection)]
         yield view_layer.material_override and view_layer.material_override.name_full
@@ -232,10 +234,10 @@ def _digest(items: Any, name: str, width: int) -> str:
 def _matters(update: Any, moved_in_time: bool) -> bool:
     """True for an update that may change the picture."""
     data = update.id.original
-    if isinstance(data, _SILENT) or data.get(TEMPORARY):
+    if isinstance(data, _SILENT) or is_temporary(data):
         return False
     if isinstance(data, bpy.types.Image):
-        return data.type not in {"RENDER_RESULT", "COMPOSITING"} and not data.get("styletx")
+        return data.type not in {"RENDER_RESULT", "COMPOSITING"} and not is_ours(data)
     if isinstance(data, bpy.types.Object):
         # shading alone comes with every rebuild of the scene's relations; a real one comes with its material
         return not moved_in_time and (update.is_updated_transform or update.is_updated_geometry)
@@ -251,27 +253,31 @@ def _changed(updates: Iterable[Any], moved_in_time: bool) -> bool:
 @persistent
 def on_update(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
     """Mark scenes with results as changed when something in view of the handler changed."""
-    if scene.get(TEMPORARY):
+    if is_temporary(scene):
         return
     moved = _last_frame.get(scene.name, scene.frame_current) != scene.frame_current
     _last_frame[scene.name] = scene.frame_current
-    watched = [s for s in bpy.data.scenes if s.styletx.rendered and not s.styletx.changed and not s.get(TEMPORARY)]
+    watched = [
+        (other, state)
+        for other in bpy.data.scenes
+        if (state := state_of(other)).rendered and not state.changed and not is_temporary(other)
+    ]
     if not watched:
         return
     if graph.as_pointer() not in _known_graphs:
         # a new window, view layer or file: everything in it is updated, so the updates say nothing
         _known_graphs.add(graph.as_pointer())
-        for other in watched:
-            other.styletx.changed = other.styletx.rendered != fingerprint(other, other.styletx.layer)
+        for other, state in watched:
+            state.changed = state.rendered != fingerprint(other, state.layer)
     elif _changed(graph.updates, moved):
-        for other in watched:
-            other.styletx.changed = True
+        for _, state in watched:
+            state.changed = True
 
 
 @persistent
 def on_frame(scene: bpy.types.Scene, *_: object) -> None:
     """Remember the frame, so that the updates that follow are not taken for edits."""
-    if not scene.get(TEMPORARY):
+    if not is_temporary(scene):
         _last_frame[scene.name] = scene.frame_current
 
 
@@ -282,7 +288,7 @@ def on_load(*_: object) -> None:
     _known_graphs.clear()
     for scene in bpy.data.scenes:
         _last_frame[scene.name] = scene.frame_current
-        state = scene.styletx
+        state = state_of(scene)
         if state.rendered and not state.changed and state.rendered != fingerprint(scene, state.layer):
             state.changed = True
 

@@ -13,6 +13,7 @@ from styletx_core import events
 from styletx_core.errors import InputError, WorkError
 
 from . import compat
+from .properties import state_of
 from .strip_frames import CROP, NEUTRAL, TRANSFORM, curves_of, inputs
 from .strips import DISPLAY_SPACE, LINEAR_SPACE, SUFFIX, Target, free_channel, leaves, owner_of
 
@@ -58,7 +59,7 @@ def _add(scene: bpy.types.Scene, owner: Any, strip: Any, target: Target, done: e
     numbers = range(done.first, done.last + 1)
     names = [done.pattern.replace("#" * digits, f"{n:0{digits}d}") if digits else done.pattern for n in numbers]
     folder = str(Path(done.directory))
-    if scene.styletx.output.startswith("//") and bpy.data.filepath:
+    if state_of(scene).output.startswith("//") and bpy.data.filepath:
         folder = bpy.path.relpath(folder)
     new = compat.strips(owner).new_image(
         name=_name(strip.name),

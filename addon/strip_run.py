@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import bpy
 
@@ -48,8 +49,8 @@ class StripRun(Run):
     def _read(self, target: strips.Target) -> Steps:
         """Write what a strip shows to files."""
         frames = list(range(target.first, target.first + 1 if target.still else target.end))
-        arguments = [self.scene.name, target.name, frames[0], frames[-1] + 1, list(target.size), target.linear,
-                     target.deep, str(target.source)]  # fmt: skip
+        arguments: list[Any] = [self.scene.name, target.name, frames[0], frames[-1] + 1, list(target.size),
+                                target.linear, target.deep, str(target.source)]  # fmt: skip
         try:
             target.source.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -16,6 +16,7 @@ import bpy
 from styletx_core.errors import InputError
 
 from . import compat, scene_job
+from .properties import state_of
 from .shots import resolution, view_settings
 from .strip_frames import inputs, path_of
 
@@ -138,7 +139,7 @@ def _key(scene: bpy.types.Scene, strip: Any, linear: bool) -> str:
     So a strip that was painted before never shows other frames, those of a second style, say, or of a later version
     of the .blend beside it; and the same work, interrupted, is found again.
     """
-    state = scene.styletx
+    state = state_of(scene)
     settings = ("style", "method", "strength", "stability", "motion")
     values: list[Any] = [getattr(state, name) for name in settings]
     values += [bpy.data.filepath, scene.name, strip.name, strip.type, *compat.strip_range(strip)]
@@ -256,7 +257,7 @@ def _vector_files(strip: Any, first: int, end: int) -> tuple[str, tuple[int, int
 
 def job(scene: bpy.types.Scene, target: Target) -> tuple[dict[str, Any], list[str]]:
     """The job that paints a strip, and notices."""
-    motion, notices = scene.styletx.motion, []
+    motion, notices = state_of(scene).motion, []
     if not target.files:
         if motion == "vectors":
             notices.append(f"The strip '{target.name}' has no render vectors: optical flow is used.")

@@ -41,7 +41,8 @@ class Sequence:
 
 def check_display_output(scene: bpy.types.Scene) -> None:
     """Refuse (InputError) a view that Blender cannot undo when it reads a display-referred picture back."""
-    view, display = scene.view_settings, scene.display_settings.display_device
+    view: Any = scene.view_settings
+    display: str = scene.display_settings.display_device
     wrong = ""
     if display != "sRGB":
         wrong = f"the display '{display}'"
@@ -140,19 +141,19 @@ def _render_layers(tree: Any, scene: bpy.types.Scene) -> list[Any]:
 
 def _is_plain(node: Any) -> bool:
     kinds = {"CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeReroute", "NodeFrame"}
-    return node.bl_idname in kinds or (node.bl_idname == "CompositorNodeGroup" and _is_ours(node.node_tree))
+    return node.bl_idname in kinds or (node.bl_idname == "CompositorNodeGroup" and is_ours(node.node_tree))
 
 
-def _is_ours(data: Any | None) -> bool:
+def is_ours(data: Any | None) -> bool:
     return data is not None and bool(data.get(TAG))
 
 
 def _group_node(tree: Any) -> Any | None:
-    return next((n for n in tree.nodes if n.bl_idname == "CompositorNodeGroup" and _is_ours(n.node_tree)), None)
+    return next((n for n in tree.nodes if n.bl_idname == "CompositorNodeGroup" and is_ours(n.node_tree)), None)
 
 
 def _unused_group() -> Any | None:
-    return next((g for g in bpy.data.node_groups if _is_ours(g) and g.users == 0 and g.library is None), None)
+    return next((g for g in bpy.data.node_groups if is_ours(g) and g.users == 0 and g.library is None), None)
 
 
 def _count(tree: Any, group: Any) -> int:
@@ -160,7 +161,7 @@ def _count(tree: Any, group: Any) -> int:
 
 
 def _new_group() -> Any:
-    group = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    group = compat.new_compositor_group(NAME)
     group[TAG] = 1
     group.interface.new_socket("Original", in_out="INPUT", socket_type="NodeSocketColor")
     factor = group.interface.new_socket("Factor", in_out="INPUT", socket_type="NodeSocketFloat")
