@@ -133,6 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     stylize.add_argument("--ocio", metavar="FILE", help="OpenColorIO config (default: $OCIO, else plain sRGB)")
     stylize.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     stylize.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: auto)")
+    stylize.add_argument(
+        "--tile",
+        type=int,
+        default=0,
+        metavar="SIDE",
+        help="pixels a side of the tiles that large pictures are painted in (default: chosen by their memory)",
+    )
+    stylize.add_argument("--tileable", action="store_true", help="the picture is a texture whose borders meet")
     stylize.add_argument("--weights", metavar="FILE", help="safetensors file (default: the method's own)")
     stylize.add_argument(
         "--overwrite",
@@ -240,7 +248,9 @@ def _stylize(options: argparse.Namespace) -> int:
             "styles": options.style,
             "settings": {
                 name: getattr(options, name)
-                for name in ("method", "strength", "stability", "device", "precision", "weights")
+                for name in (
+                    "method", "strength", "stability", "device", "precision", "weights", "tile", "tileable"
+                )  # fmt: skip
             }
             | {"options": _options(options)},
             "view": asdict(_view(options)),

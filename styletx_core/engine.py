@@ -19,7 +19,7 @@ from styletx_core.color import ViewTransform, put_back, to_picture
 from styletx_core.errors import InputError, WorkError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started, StepDone
 from styletx_core.job import Job, Settings, ViewSettings
-from styletx_core.methods.base import Guide, Step
+from styletx_core.methods.base import Guide, Step, Tiling
 from styletx_core.motion import MotionSource, make_motion
 from styletx_core.output import FrameWriter, encode_movie, write_preview
 from styletx_core.registry import load, method_info
@@ -100,6 +100,12 @@ class _Run:
             motion = make_motion(shot, job.motion)
             writer = FrameWriter(job.output.directory, shot.stem, shot.digits, _format(job, shot), shot.fps)
             results = stack.enter_context(_open_results(job, shot, writer, masks))
+
+            if job.settings.tileable and motion.kind != "none":
+                raise InputError(
+                    "Only single pictures stay tileable, as motion carries paint over a texture's borders; give one"
+                    " picture, or the motion none."
+                )
 
             # The temporal stage chains the frames; without it each one stands alone.
             chained = motion.kind != "none" and len(shot.numbers) > 1 and job.settings.strength > 0
@@ -236,6 +242,7 @@ class _Painter:
         self.temporal = Temporal(settings.stability)
         self.previous: tuple[Frame, np.ndarray] | None = None
         self.method = load(settings.method, settings.device, settings.precision, settings.weights, **settings.options)
+        self.method.tiling = Tiling(settings.tile, settings.tileable)
         self.method.set_style(styles)
         self.device = str(self.method.device)
 

@@ -27,6 +27,7 @@ PRECISIONS = ("auto", "float32", "float16")
 FORMATS = ("auto", "png8", "png16", "tiff16", "exr_half", "exr_float")
 MOVIES = (".mp4", ".mov", ".mkv")
 PREVIEWS = (".png", ".jpg")
+SMALLEST_TILE = 64
 
 T = TypeVar("T")
 
@@ -61,6 +62,8 @@ class Settings:
     precision: str = "auto"
     weights: str | None = None  # a safetensors file; None takes the method's own
     options: Mapping[str, Value] = field(default_factory=dict)  # the method's own; see `styletx methods`
+    tile: int = 0  # side of the tiles that large pictures are painted in; 0 chooses by the memory they take
+    tileable: bool = False  # the picture is a texture whose borders meet, and stays one
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,10 @@ class Job:
                 f"The device '{self.settings.device}' is unknown; choose auto, cpu, cuda, cuda:1, mps or xpu."
             )
         _one_of("settings.precision", self.settings.precision, PRECISIONS)
+        if (self.settings.tile or self.settings.tileable) and not method.tiles:
+            raise InputError(f"The method '{method.name}' paints pictures in one piece; leave tile and tileable out.")
+        if self.settings.tile:
+            _within("settings.tile", self.settings.tile, SMALLEST_TILE, 16384)
         _filled("view.display", self.view.display, "a display, such as sRGB")
         _filled("view.view", self.view.view, "a view, such as Standard")
         _within("view.exposure", self.view.exposure, -32, 32)

@@ -26,6 +26,7 @@ MOVIE_SUFFIXES = (".mp4", ".mov", ".mkv")
 QUALITY = "16"  # x264's constant rate factor: hard to tell from the frames
 REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 TIFF_ALPHA_STRAIGHT = 2
+BAND = 256  # rows
 
 
 class FrameWriter:
@@ -191,8 +192,11 @@ def _rate(fps: Fraction | float) -> Fraction:
 
 def _whole_numbers(values: np.ndarray, largest: int) -> np.ndarray:
     """0..1 to 0..largest, rounded half up: the same on every machine."""
-    scaled = np.floor(np.clip(np.nan_to_num(values), 0, 1).astype(np.float64) * largest + 0.5)
-    return scaled.astype(np.uint8 if largest == 255 else np.uint16)
+    whole = np.empty(values.shape, np.uint8 if largest == 255 else np.uint16)
+    for top in range(0, len(values), BAND):  # double precision of a whole picture is more than all of it else takes
+        band = np.clip(np.nan_to_num(values[top : top + BAND]), 0, 1).astype(np.float64)
+        whole[top : top + BAND] = np.floor(band * largest + 0.5)
+    return whole
 
 
 def _save_png(path: Path, pixels: np.ndarray, largest: int) -> None:

@@ -40,6 +40,8 @@ class MethodInfo:
     uses_history: bool = False  # starts from the result of the frame before; others paint every frame alone
     uses_masks: bool = False  # can show each style in a region of its own
     stepwise: bool = False  # paints in steps, which can be watched
+    tiles: bool = False  # can paint a large picture in tiles, and textures whose borders meet
+    memory: int = 1500  # bytes a pixel that painting takes at its peak, in full precision
     options: tuple[Option, ...] = ()
 
     @property
@@ -61,6 +63,8 @@ _METHODS = (
         shot=True,
         description="Feed-forward, takes any style picture, trained to be steady over time.",
         target="styletx_core.methods.adain_reconet:AdaINReCoNet",
+        tiles=True,
+        memory=80,
     ),
     MethodInfo(
         name="gatys",
@@ -71,6 +75,7 @@ _METHODS = (
         description="Optimizes every picture with VGG-19: any style, minutes a frame, the measure for the others.",
         target="styletx_core.methods.gatys:Gatys",
         trained=False,
+        memory=2300,
         uses_history=True,
         uses_masks=True,
         stepwise=True,

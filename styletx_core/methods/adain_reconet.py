@@ -10,11 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 
 from ..errors import InputError
+from ..memory import tile_side
 from ..registry import method_info
+from ..tiles import cut, enlarge, in_tiles
 from .adain_reconet_net import REDUCTION, Layer, Layers, Network, Statistics, fold, run, run_folded
 from .base import SMALLEST, Method, Picture
 
@@ -69,7 +70,9 @@ class AdaINReCoNet(Method):
             thumbnails, codes = [], []
             for frame in frames:  # once only: a shot's frames may be read from disk as they are asked for
                 thumbnail = _resize(frame, min(1.0, THUMBNAIL / max(frame.shape[:2])))
-                thumbnails.append(self._pad(self._tensor(thumbnail)))
+                height, width = thumbnail.shape[:2]
+                bottom, right = (side + -side % REDUCTION + _MARGIN for side in (height, width))
+                thumbnails.append(self._tensor(cut(thumbnail, (-_MARGIN, bottom), (-_MARGIN, right), wrap=False)))
                 codes.append(self._encode(thumbnail))
             self._thumbnails, self._own = torch.cat(thumbnails), torch.stack(codes).mean(0)
             if float(self._thumbnails.std((0, 2, 3)).max()) < _FLAT:
@@ -79,6 +82,17 @@ class AdaINReCoNet(Method):
     def _stylize(self, frame: Picture, strength: float) -> Picture:
         if self._code is None:
             raise RuntimeError("set_style comes before stylize")
+        height, width = frame.shape[:2]
+        if self.tiling.wrap and (height % REDUCTION or width % REDUCTION):
+            raise InputError(f"The texture is {width}x{height}; give sides that are multiples of {REDUCTION}, as "
+                             "others cannot stay tileable.")  # fmt: skip
+        if self._thumbnails is None and self._side(frame) < max(height, width):
+            # tiles have no statistics in common but those that are fixed
+            self.fix_statistics([frame])
+            try:
+                return self._stylize(frame, strength)
+            finally:
+                self.fix_statistics(None)
         out = self._paint(frame, strength)
         if strength < 1:
             # what the network misses of the frame in the frame's own style is given back in full at strength 0, so
@@ -92,15 +106,21 @@ class AdaINReCoNet(Method):
         A large frame takes its forms from the frame painted at half the size, and what is finer from its own.
         """
         height, width = frame.shape[:2]
-        x = self._pad(self._tensor(frame))
-        out = self._run(x, frame, amount)[0].float().permute(1, 2, 0).cpu().numpy()
-        out = out[_MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
+        wrap = self.tiling.wrap
+        out = in_tiles(
+            lambda tile: self._run(self._tensor(tile), frame, amount)[0].float().permute(1, 2, 0).cpu().numpy(),
+            frame, self._side(frame), self._network.reach, _MARGIN, REDUCTION, wrap,
+        )  # fmt: skip
         scale = max(0.5, PAINTED_SIDE / min(height, width))
         if scale > _SAME_SIZE:
             return out
-        small = _resize(frame, scale)
-        forms = self._paint(small, amount) - _resize(out, scale)
-        return out + cv2.resize(forms, (width, height), interpolation=cv2.INTER_CUBIC)
+        small = _resize(frame, scale, REDUCTION if wrap else 1)
+        forms = self._paint(small, amount) - _resize(out, scale, REDUCTION if wrap else 1)
+        out += enlarge(forms, height, width, wrap)
+        return out
+
+    def _side(self, frame: Picture) -> int:
+        return tile_side(frame.shape[1], frame.shape[0], self.info.name, self.tiling.side)
 
     def _run(self, x: torch.Tensor, frame: Picture, amount: float) -> torch.Tensor:
         assert self._code is not None
@@ -138,16 +158,6 @@ class AdaINReCoNet(Method):
         tensor = torch.from_numpy(np.require(picture, requirements=("C", "W"))).permute(2, 0, 1)[None]
         return tensor.to(self.device).contiguous(memory_format=torch.channels_last)
 
-    @staticmethod
-    def _pad(x: torch.Tensor) -> torch.Tensor:
-        height, width = x.shape[-2:]
-        margin = min(_MARGIN, height - 1, width - 1)
-        bottom, right = _MARGIN + (-height) % REDUCTION, _MARGIN + (-width) % REDUCTION
-        x = F.pad(x, (margin, min(right, width - 1), margin, min(bottom, height - 1)), mode="reflect")
-        missing = (_MARGIN - margin, width + _MARGIN + right - x.shape[-1] - (_MARGIN - margin),
-                   _MARGIN - margin, height + _MARGIN + bottom - x.shape[-2] - (_MARGIN - margin))  # fmt: skip
-        return F.pad(x, missing, mode="replicate") if any(missing) else x
-
 
 def _clouds(height: int, width: int) -> Picture:
     """What is measured in place of a shot of one color, whose network's features would be divided by nothing.
@@ -162,8 +172,9 @@ def _clouds(height: int, width: int) -> Picture:
     return picture.clip(0, 1)
 
 
-def _resize(picture: Picture, scale: float) -> Picture:
+def _resize(picture: Picture, scale: float, grid: int = 1) -> Picture:
+    """``grid``: the new sides are multiples of it."""
     if scale == 1:
         return picture
-    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    height, width = (max(1, round(side * scale / grid)) * grid for side in picture.shape[:2])
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

@@ -176,6 +176,17 @@ class Network(nn.Module):
         self.expand = StyledConv(thin, out, bases, upsample=True)
         self.last = StyledConv(out, 3, 0, normalized=False, upsample=True)
 
+    @property
+    def reach(self) -> int:
+        """How far a pixel of the stylized picture sees, in pixels: what each convolution adds at its resolution.
+
+        Pixels from one multiple of 8 to the next see the same, hence the sum is one too.
+        """
+        quarter, eighth = 3 + len(self.refine), 1 + len(self.blocks)  # stem, down and expand; up
+        half = 4  # the last one's 2, rounded up to whole pixels at a quarter
+        reach = half + 4 * quarter + 8 * eighth
+        return reach + -reach % REDUCTION
+
     def assemble(self, code: Tensor) -> Layers:
         """The content path's layers for one style code."""
 

@@ -34,6 +34,18 @@ class Guide:
     masks: Sequence[np.ndarray | None] = ()
 
 
+@dataclass(frozen=True)
+class Tiling:
+    """How pictures are cut for methods that can paint tiles.
+
+    side: of the tiles, in pixels; 0 chooses by the memory that a picture takes. wrap: pictures are textures whose
+    borders meet, and stay so.
+    """
+
+    side: int = 0
+    wrap: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """A step of a method that paints in steps. picture: makes the picture as it is now, as `stylize` would."""
@@ -53,6 +65,7 @@ class Method(ABC):
     info and options: its entry in the registry, and the value of every option there; `load` gives both.
     device: "auto" (the first of CUDA or ROCm, XPU, MPS, CPU that is there), "cpu", "cuda", "cuda:1", "xpu", "mps".
     precision: "auto" (half on CUDA, full elsewhere), "float32", "float16".
+    tiling: may be set at any time; the default paints very large pictures in tiles.
     """
 
     def __init__(
@@ -66,6 +79,7 @@ class Method(ABC):
         self.info, self.options = info, options
         self.device = find_device(device)
         self.dtype = _find_dtype(precision, self.device)
+        self.tiling = Tiling()
         self._load(weights)
 
     @abstractmethod

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much memory a job takes, said before it begins. Imports neither torch nor a picture library."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from styletx_core.registry import method_info
+
+GIB = 2**30
+# Measured with `python -m benchmarks.memory`, rounded up.
+PROCESS = 0.6 * GIB  # Python, PyTorch and the weights
+STILL = 64  # bytes a pixel of a single picture: as read, as shown, as painted, and on its way into a file
+SHOT = 260  # ... of a shot: two frames with their passes, their motion, and what the temporal stage keeps
+# What a method's pass over one picture may take. Larger pictures are painted in tiles. It is a constant, not a share
+# of the machine's memory, so that a farm's machines cut a picture into the same tiles.
+BUDGET = 2 * GIB
+SIDES = (4096, 2048, 1024)  # of tiles
+
+
+class Memory(NamedTuple):
+    """Bytes at the peak: of the whole process, and on the graphics card where it paints on one."""
+
+    host: int
+    device: int
+
+
+def estimate(
+    width: int, height: int, method: str = "adain_reconet", tile: int = 0, device: str = "cpu", shot: bool = True
+) -> Memory:
+    """What a job with frames of this size takes at its peak: what was measured, rounded up by a fifth or more.
+
+    tile: as in the job's settings; 0 chooses. device: as in the job's settings; what "auto" finds has to be said.
+    shot: more than one frame, with motion; a single picture takes less. Methods with strips of their own (gatys above
+    4 megapixels) take less than this says. Raises InputError for an unknown method.
+    """
+    pixels = width * height
+    side = tile_side(width, height, method, tile)
+    painted = min(width, side) * min(height, side) * method_info(method).memory
+    host = PROCESS + pixels * (SHOT if shot else STILL)
+    if device.startswith("cpu"):
+        return Memory(math.ceil(host + painted), 0)
+    return Memory(math.ceil(host + GIB), math.ceil(0.5 * GIB + painted / 2))  # half precision; the driver's own part
+
+
+def tile_side(width: int, height: int, method: str = "adain_reconet", tile: int = 0) -> int:
+    """The side of the tiles that a picture is painted in; one as long as the picture's own means a single tile.
+
+    tile: the side that was asked for, 0 to choose: a single tile where that fits the budget, else the largest that do.
+    """
+    info = method_info(method)
+    if tile or not info.tiles or width * height * info.memory <= BUDGET:
+        return tile or max(width, height)
+    return next((side for side in SIDES if side * side * info.memory <= BUDGET), SIDES[-1])
