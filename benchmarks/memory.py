@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Peak memory of `styletx stylize` on one large picture or a shot, against what the estimate said.
 
-    python -m benchmarks.memory 8192x8192                  # a still, PNG to PNG, in tiles
-    python -m benchmarks.memory 1920x1080 --frames 4       # EXR with vectors and depth
+python -m benchmarks.memory 8192x8192                  # a still, PNG to PNG, in tiles
+python -m benchmarks.memory 1920x1080 --frames 4       # EXR with vectors and depth
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ def main() -> None:
 
 def measure(source: Path, output: Path, method: str = "adain_reconet", tile: int = 0) -> tuple[int, float]:
     """Peak memory in bytes and seconds of the command line, start-up included."""
-    command = [sys.executable, "-m", "styletx_core", "stylize", str(source), "--style", str(STYLE), "--output",
-               str(output), "--method", method, "--tile", str(tile), "--device", "cpu", "--progress", "none"]  # fmt: skip
+    command = [sys.executable, "-m", "styletx_core", "stylize", str(source), "--style", str(STYLE)]
+    command += ["--output", str(output), "--method", method, "--tile", str(tile), "--device", "cpu"]
+    command += ["--progress", "none"]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -26,6 +26,7 @@ from styletx_core.registry import MethodInfo, method_info, methods
 from styletx_core.tune.command import add_command as add_tune
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+SETTINGS = ("method", "strength", "stability", "device", "precision", "weights", "tile", "tileable")
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -246,13 +247,7 @@ def _stylize(options: argparse.Namespace) -> int:
             },
             "motion": options.motion,
             "styles": options.style,
-            "settings": {
-                name: getattr(options, name)
-                for name in (
-                    "method", "strength", "stability", "device", "precision", "weights", "tile", "tileable"
-                )  # fmt: skip
-            }
-            | {"options": _options(options)},
+            "settings": {name: getattr(options, name) for name in SETTINGS} | {"options": _options(options)},
             "view": asdict(_view(options)),
             "output": {
                 "directory": options.output,

@@ -42,7 +42,10 @@ def in_tiles(
 
 
 def cut(picture: np.ndarray, rows: tuple[int, int], columns: tuple[int, int], wrap: bool) -> np.ndarray:
-    """Rows and columns from the first up to the last, which is left out; a copy, as it may reach beyond the borders."""
+    """Rows and columns from the first up to the last, which is left out; they may reach beyond the borders.
+
+    Without ``wrap`` they have to reach further into the picture than beyond it.
+    """
     if wrap:
         return picture.take(range(*rows), 0, mode="wrap").take(range(*columns), 1, mode="wrap")
     height, width = picture.shape[:2]
@@ -59,10 +62,8 @@ def enlarge(picture: np.ndarray, height: int, width: int, wrap: bool = False) ->
     xs = ((np.arange(width) + 0.5) * picture.shape[1] / width - 0.5).astype(np.float32)
     for top in range(0, height, BAND):  # OpenCV wants the place of every pixel, which takes two thirds of a picture
         ys = ((np.arange(top, min(top + BAND, height)) + 0.5) * picture.shape[0] / height - 0.5).astype(np.float32)
-        grid = np.broadcast_to(xs, (len(ys), width)), np.broadcast_to(ys[:, None], (len(ys), width))
-        out[top : top + BAND] = cv2.remap(
-            picture, *map(np.ascontiguousarray, grid), cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP
-        )
+        x, y = np.meshgrid(xs, ys)
+        out[top : top + BAND] = cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
     return out
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Material, write_png
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from test_engine import finish, make_job
 
@@ -45,9 +45,7 @@ def method(request: pytest.FixtureRequest, material: Material) -> Method:
     return found
 
 
-@given(
-    st.integers(16, 700), st.integers(16, 300), st.sampled_from([64, 136, 200, 300]), st.sampled_from([0.4, 1.0])
-)
+@given(st.integers(16, 700), st.integers(16, 300), st.sampled_from([64, 136, 200, 300]), st.sampled_from([0.4, 1.0]))
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tiles_leave_no_seam(method: Method, height: int, width: int, side: int, strength: float) -> None:
     frame = picture(height, width)
@@ -102,6 +100,7 @@ def test_a_texture_of_odd_size_is_refused(method: Method) -> None:
 
 @given(st.integers(-39, 39), st.integers(41, 79), st.booleans())
 def test_cut_goes_on_beyond_the_borders(first: int, last: int, wrap: bool) -> None:
+    assume(wrap or 40 - first > last - 40)
     frame = picture(40, 24)
     padded = np.pad(frame, ((80, 80), (80, 80), (0, 0)), mode="wrap" if wrap else "reflect")
     found = cut(frame, (first, last), (-7, 31), wrap)
@@ -138,9 +137,10 @@ def test_the_job_keeps_textures_and_refuses_moving_ones(material: Material, tmp_
     assert np.abs(painted[:, 0] - painted[:, -1]).mean() < 1.5 * np.abs(np.diff(painted, axis=1)).mean()
     with pytest.raises(InputError, match="tileable"):
         finish(make_job(material, material.frames, tmp_path / "shot", settings__tileable=True))
+    job = make_job(material, source, tmp_path, settings__tile=512)
+    slow = replace(job.settings, method="gatys", weights=None)
     with pytest.raises(InputError, match="one piece"):
-        make_job(material, source, tmp_path, settings=replace(
-            make_job(material, source, tmp_path).settings, method="gatys", weights=None, tile=512)).validate()  # fmt: skip
+        replace(job, settings=slow).validate()
 
 
 def test_the_estimate_grows_with_what_is_painted() -> None:
