@@ -15,11 +15,25 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from styletx_core import __version__
+from styletx_core import __version__, keyed
 from styletx_core.errors import InputError, StyleTXError
 from styletx_core.evaluate.command import add_command as add_evaluate
 from styletx_core.events import Event, Finished, FrameDone, Started, StepDone
-from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Input, Job, Output, Settings, Style, ViewSettings
+from styletx_core.job import (
+    FORMATS,
+    KEEP_COLORS,
+    MOTIONS,
+    PRECISIONS,
+    REGIONS,
+    SIZES,
+    Input,
+    Job,
+    Output,
+    Settings,
+    Style,
+    ViewSettings,
+)
+from styletx_core.keyed import Keyed
 from styletx_core.options import Value, find
 from styletx_core.progress import BAR, Lines, Quiet, Status, bar, left
 from styletx_core.registry import MethodInfo, method_info, methods
@@ -81,12 +95,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PICTURE[:WEIGHT]",
         help="style picture; several are mixed by their weights",
     )
-    stylize.add_argument(
-        "--mask",
-        action=_MaskAction,
-        metavar="PICTURE",
-        help="after a --style: where that style shows, white for yes; also a sequence with the frames' numbers",
-    )
+    for option, what in (("--region", "where that style shows"), ("--except", "where it does not")):
+        stylize.add_argument(
+            option,
+            action=_RegionAction,
+            metavar="KIND=WHAT",
+            help=f"after a --style: {what}: object=NAME or material=NAME in the Cryptomatte (again for more names;"
+            " * stands for any letters), index=NUMBER, or mask=PICTURE (or a sequence by frame number)",
+        )
     stylize.add_argument("--output", required=True, metavar="DIR", help="directory for the results")
     stylize.add_argument("--method", default="adain_reconet", help="see 'styletx methods' (default: %(default)s)")
     stylize.add_argument(
@@ -109,7 +125,26 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="where the motion between frames comes from; auto takes the render's vectors, else optical flow",
     )
-    stylize.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="0 is the input (default: 1)")
+    stylize.add_argument(
+        "--strength",
+        type=_keyed,
+        default=1.0,
+        metavar="0..1",
+        help="0 is the input (default: 1); 0@1,1@25 goes from 0 in frame 1 to 1 in frame 25, as do weights and size",
+    )
+    stylize.add_argument(
+        "--size",
+        type=_keyed,
+        default=1.0,
+        metavar=f"{SIZES[0]:g}..{SIZES[1]:g}",
+        help="of the strokes; 2 makes them twice as large (default: 1)",
+    )
+    stylize.add_argument(
+        "--keep-colors",
+        choices=KEEP_COLORS,
+        default="none",
+        help="luminance keeps the frame's chroma as it is, match its mean and covariance (default: none)",
+    )
     stylize.add_argument(
         "--stability",
         type=float,
@@ -186,8 +221,17 @@ def _frames(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def _keyed(text: str) -> Keyed:
+    try:
+        return keyed.read(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is neither a number nor values at frames such as 0@1,1@25"
+        ) from None
+
+
 class _StyleAction(argparse.Action):
-    """Gathers the styles, each of which a mask may follow."""
+    """Gathers the styles, each of which a region may follow."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _: Any = None
@@ -195,15 +239,29 @@ class _StyleAction(argparse.Action):
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), _style(values)])
 
 
-class _MaskAction(argparse.Action):
-    """Gives the last style its mask."""
+class _RegionAction(argparse.Action):
+    """Gives the last style its region."""
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _: Any = None
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
     ) -> None:
-        if not namespace.style or "mask" in namespace.style[-1]:
-            raise InputError(f"The mask '{values}' has no style; give it after the --style it is for.")
-        namespace.style[-1]["mask"] = values
+        kind, _, value = values.partition("=")
+        if kind not in REGIONS or not value:
+            raise InputError(f"The region '{values}' is of no known kind; write {option} with one of"
+                             f" {', '.join(f'{kind}=...' for kind in REGIONS)}.")  # fmt: skip
+        if not namespace.style:
+            raise InputError(f"The region '{values}' has no style; give it after the --style it is for.")
+        region = namespace.style[-1].setdefault("region", {})
+        if region.setdefault("invert", option == "--except") != (option == "--except"):
+            raise InputError("A style has either --region or --except; give one of them, again for more names.")
+        if kind in ("object", "material"):
+            region.setdefault(kind, []).append(value)
+        elif kind in region:
+            raise InputError(f"A style's region has one {kind}; leave out '{values}' or give it a style of its own.")
+        elif kind == "index" and not value.isdecimal():
+            raise InputError(f"The region '{values}' has no whole number; give the object's pass index.")
+        else:
+            region[kind] = int(value) if kind == "index" else value
 
 
 def _options(options: argparse.Namespace) -> dict[str, Value]:
@@ -230,7 +288,7 @@ def _style(text: str) -> dict[str, Any]:
     path, colon, weight = text.rpartition(":")
     if colon and not os.path.exists(text):
         try:
-            return {"path": path, "weight": float(weight)}
+            return {"path": path, "weight": keyed.read(weight)}
         except ValueError:
             pass
     return {"path": text, "weight": 1.0}
@@ -320,7 +378,7 @@ def _described(info: MethodInfo) -> str:
         "any style picture" if info.styles == "any" else "fixed styles",
         "whole shots" if info.shot else "shots, slowly",
         "holds each frame to the one before" if info.uses_history else "",
-        "a mask for each style" if info.uses_masks else "",
+        "paints all regions at once" if info.uses_masks else "",
         "preview" if info.stepwise else "",
     ]
     lines = [f"{info.name}  {info.title}: {info.description}", f"    {', '.join(filter(None, can))}; {info.paper}"]

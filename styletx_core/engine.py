@@ -12,16 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
-import cv2
 import numpy as np
 
 from styletx_core.color import ViewTransform, put_back, to_picture
 from styletx_core.errors import InputError, WorkError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started, StepDone
 from styletx_core.job import Job, Settings, ViewSettings
+from styletx_core.keyed import at
 from styletx_core.methods.base import Guide, Step, Tiling
-from styletx_core.motion import MotionSource, make_motion
+from styletx_core.methods.colors import luma, with_chroma
+from styletx_core.motion import Motion, MotionSource, make_motion
 from styletx_core.output import FrameWriter, encode_movie, write_preview
+from styletx_core.regions import Layer, Regions, together
 from styletx_core.registry import load, method_info
 from styletx_core.results import Errors, Progress, Results, open_results
 from styletx_core.shot import MOVIE_SUFFIXES, Encoding, Frame, Shot, open_shot
@@ -93,13 +95,11 @@ class _Run:
             linear = shot.encoding == "linear" or any(Path(style.path).suffix.lower() == ".exr" for style in job.styles)
             linear |= _format(job, shot).startswith("exr")
             transform = ViewTransform(job.view, environment=linear or job.view != ViewSettings())
-            styles = [(style_picture(style.path, transform), style.weight) for style in job.styles]
-            masks = [style.mask and stack.enter_context(open_shot(style.mask)) or None for style in job.styles]
-            for mask in masks:
-                _check_mask(mask, shot)
+            styles = [style_picture(style.path, transform) for style in job.styles]
+            regions = Regions(job.styles, shot, stack)
             motion = make_motion(shot, job.motion)
             writer = FrameWriter(job.output.directory, shot.stem, shot.digits, _format(job, shot), shot.fps)
-            results = stack.enter_context(_open_results(job, shot, writer, masks))
+            results = stack.enter_context(_open_results(job, shot, writer, regions.files()))
 
             if job.settings.tileable and motion.kind != "none":
                 raise InputError(
@@ -108,14 +108,15 @@ class _Run:
                 )
 
             # The temporal stage chains the frames; without it each one stands alone.
-            chained = motion.kind != "none" and len(shot.numbers) > 1 and job.settings.strength > 0
+            shows = any(at(job.settings.strength, number) > 0 for number in shot.numbers)
+            chained = motion.kind != "none" and len(shot.numbers) > 1 and shows
             done = results.done()
             progress = results.progress() if chained else None
             numbers = _to_compute(shot.numbers, done, progress, chained)
             painter = None
             if numbers:
                 self.check()
-                painter = _Painter(job.settings, styles, masks, shot, transform, motion, self.check)
+                painter = _Painter(job.settings, styles, regions, shot, transform, motion, self.check)
                 self.device = painter.device
             yield Started(len(shot.numbers), len(done), shot.width, shot.height, self.device, motion.kind)
             yield from map(Notice, _notices(job, shot, transform, motion, writer))
@@ -123,8 +124,9 @@ class _Run:
             results.begin()
             errors: Errors = dict(progress.errors) if progress else {}
             if painter is not None:
-                self.doing = "measuring the shot"
-                painter.fix_statistics()
+                if shows:
+                    self.doing = "measuring the shot"
+                    painter.fix_statistics()
                 if progress is not None and progress.last < numbers[0]:
                     painter.resume(progress)
                 yield from self.frames(painter, numbers, done, errors, writer, results if chained else None)
@@ -158,7 +160,7 @@ class _Run:
 
         Frames in `done` are painted for the sake of the state alone, and not written.
         """
-        total, temporal = len(painter.shot.numbers), painter.temporal
+        total = len(painter.shot.numbers)
         clock = _Clock(total, len(numbers))
         for number in numbers:
             self.doing = f"stylizing frame {number}"
@@ -166,10 +168,10 @@ class _Run:
             if number not in done:
                 writer.write(number, *painter.put_back(painted, writer.encoding))
             errors.pop(number, None)
-            if temporal.error is not None and temporal.alone_error is not None:
-                errors[number] = (temporal.error, temporal.alone_error)
+            if painted.errors is not None:
+                errors[number] = painted.errors
             if results is not None:
-                results.save(Progress(number, temporal.state(), errors))
+                results.save(Progress(number, painter.state(), errors))
             index, seconds, eta = clock.tick()
             yield FrameDone(
                 frame=number,
@@ -178,8 +180,8 @@ class _Run:
                 path=str(writer.path(number)),
                 seconds=seconds,
                 eta=eta,
-                temporal_error=temporal.error,
-                alone_error=temporal.alone_error,
+                temporal_error=painted.errors and painted.errors[0],
+                alone_error=painted.errors and painted.errors[1],
             )
 
     def steps(self, work: Generator[Step, None, _Painted], number: int) -> Generator[Event, None, _Painted]:
@@ -214,47 +216,62 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Painted:
-    """A frame, what the network saw of it and what it made: two HxWx3 float32, display-referred 0..1."""
+    """A frame, what the network saw of it and what it made: two HxWx3 float32, display-referred 0..1.
+
+    errors: the temporal error, and the same had each frame been stylized alone; None where there is none.
+    """
 
     frame: Frame
     picture: np.ndarray
     stylized: np.ndarray
+    errors: tuple[float, float] | None = None
 
 
 class _Painter:
     """Turns the shot's frames into stylized pictures, one after the other.
 
-    Keeps what the temporal stage needs of the frame before. `temporal` has the errors of the last frame.
+    Keeps what the temporal stage needs of the frame before: each layer has a history of its own, so that it is as
+    steady as if its styles were painted alone, and what it hides or uncovers is its own.
     """
 
     def __init__(
         self,
         settings: Settings,
-        styles: list[tuple[np.ndarray, float]],
-        masks: list[Shot | None],
+        styles: list[np.ndarray],
+        regions: Regions,
         shot: Shot,
         transform: ViewTransform,
         motion: MotionSource,
         check: Callable[[], None],
     ) -> None:
-        self.strength, self.masks = settings.strength, masks
+        self.settings, self.regions = settings, regions
         self.shot, self.transform, self.motion, self.check = shot, transform, motion, check
-        self.temporal = Temporal(settings.stability)
+        self.histories: dict[int, Temporal] = {}
         self.previous: tuple[Frame, np.ndarray] | None = None
         self.method = load(settings.method, settings.device, settings.precision, settings.weights, **settings.options)
         self.method.tiling = Tiling(settings.tile, settings.tileable)
-        self.method.set_style(styles)
+        self.method.set_style([(style, 1.0) for style in styles], settings.keep_colors)
         self.device = str(self.method.device)
 
     def fix_statistics(self) -> None:
         """Fixes the method's statistics for the whole shot, so that they do not flicker with its content."""
-        if self.strength > 0:
-            numbers = spread(self.shot.numbers, STATISTICS_FRAMES)
-            self.method.fix_statistics(_Pictures(numbers, lambda number: self.read(number)[1]))
+        numbers = spread(self.shot.numbers, STATISTICS_FRAMES)
+        self.method.fix_statistics(_Pictures(numbers, lambda number: self.read(number)[1]))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `resume` needs to go on from here."""
+        return {
+            f"{key}.{name}": array for key, history in self.histories.items() for name, array in history.state().items()
+        }
 
     def resume(self, progress: Progress) -> None:
         """Goes on as if frame `progress.last` had just been painted."""
-        self.temporal.restore(progress.temporal)
+        for key in {int(name.partition(".")[0]) for name in progress.temporal}:
+            start = f"{key}."
+            self.histories[key] = Temporal(self.settings.stability)
+            self.histories[key].restore(
+                {name.removeprefix(start): a for name, a in progress.temporal.items() if name.startswith(start)}
+            )
         self.previous = self.read(progress.last)
 
     def read(self, number: int) -> tuple[Frame, np.ndarray]:
@@ -266,49 +283,67 @@ class _Painter:
     def paint(self, number: int) -> Generator[Step, None, _Painted]:
         """Yields the method's steps, if it paints in any, and returns the frame."""
         frame, picture = self.read(number)
-        if self.strength == 0:
-            return _Painted(frame, picture, picture)
-        self.check()
+        strength = at(self.settings.strength, number)
+        layers = self.regions.layers(frame) if strength > 0 else []
+        if self.method.info.uses_masks and layers:
+            layers = [together(layers)]
         between = None
-        if self.previous is not None:
+        if self.previous is not None and layers and self.histories:
             between = self.motion.between(self.previous[0], frame, self.previous[1], picture)
-        self.check()
-        guide = Guide(masks=self.read_masks(number, picture))
-        if self.method.info.uses_history:
-            # The strength of a shot is one for all its frames, so the history may have it too: a second
-            # optimization at full strength would only double the time.
-            previous, visible = self.temporal.carried(between) or (None, None)
-            guide = replace(guide, previous=previous, visible=visible)
-            alone = yield from self.method.steps(picture, self.strength, guide)
+        # Where nothing is painted there is nothing to be steady to afterwards.
+        self.histories = {
+            layer.key: self.histories.get(layer.key) or Temporal(self.settings.stability) for layer in layers
+        }
+        stylized, errors = picture, list[tuple[float, float, float]]()
+        for layer in layers:
             self.check()
-            steady = self.temporal.step(picture, alone, between)
-            self.previous = frame, picture
-            return _Painted(frame, picture, steady)
+            painted = yield from self.layer(layer, number, picture, strength, between)
+            errors += _errors(self.histories[layer.key], layer.share)
+            stylized = painted if layer.share is None else stylized + layer.share[..., None] * (painted - picture)
+        self.previous = frame, picture
+        return _Painted(frame, picture, stylized, _joined(errors))
+
+    def layer(
+        self, layer: Layer, number: int, picture: np.ndarray, strength: float, between: Motion | None
+    ) -> Generator[Step, None, np.ndarray]:
+        """The whole frame in a layer's styles, HxWx3."""
+        history, changed = self.histories[layer.key], self.changes(layer, number)
+        guide = Guide(weights=layer.weights, size=at(self.settings.size, number), masks=layer.masks)
+        if self.method.info.uses_history:
+            # The history has the strength of its frame: a second optimization at full strength would only double
+            # the time. Where something keyed changes, the frame before is where the picture starts from and no more.
+            previous, visible = history.carried(between) or (None, None)
+            guide = replace(guide, previous=previous, visible=visible)
+            alone = yield from self.method.steps(picture, strength, guide)
+            self.check()
+            return self.colored(history.step(picture, alone, None if changed else between), picture)
+        if self.previous is not None and between is not None and changed:
+            history.restyle(self.method.stylize(self.previous[1], guide=guide))
+            self.check()
         alone = yield from self.method.steps(picture, guide=guide)
         self.check()
-        steady = self.temporal.step(picture, alone, between)
-        self.previous = frame, picture
-        if self.strength == 1:
-            return _Painted(frame, picture, steady)
-        # The history stays at full strength; what steadiness adds is laid on the weaker picture.
+        steady = self.colored(history.step(picture, alone, between), picture)
+        if strength == 1:
+            return steady
+        # The history stays at full strength, so that a keyed strength does not lag; what steadiness adds is laid on
+        # the weaker picture.
         self.check()
-        weaker = self.method.stylize(picture, self.strength, guide)
-        stylized = np.clip(weaker + np.float32(self.strength) * (steady - alone), 0, 1)
-        return _Painted(frame, picture, stylized)
+        weaker = self.method.stylize(picture, strength, guide)
+        return np.clip(weaker + np.float32(strength) * (steady - alone), 0, 1)
 
-    def read_masks(self, number: int, picture: np.ndarray) -> list[np.ndarray | None]:
-        """Of each style, HxW float32 in 0..1; empty where no style has any."""
-        if not any(self.masks):
-            return []
-        height, width = picture.shape[:2]
-        found: list[np.ndarray | None] = []
-        for mask in self.masks:
-            if mask is None:
-                found.append(None)
-                continue
-            gray = mask.read(number if len(mask.numbers) > 1 else mask.numbers[0]).rgb.mean(2).clip(0, 1)
-            found.append(np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.float32))
-        return found
+    def changes(self, layer: Layer, number: int) -> bool:
+        """Whether something keyed makes this frame of the layer look unlike the one before."""
+        if self.previous is None or not self.histories[layer.key].started:
+            return False
+        before = self.previous[0].number
+        keyed = [self.settings.size, self.settings.strength] if self.method.info.uses_history else [self.settings.size]
+        return layer.weights != layer.weights_in(before) or any(at(v, before) != at(v, number) for v in keyed)
+
+    def colored(self, steady: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """With the frame's own chroma, where the job keeps it: that of the history is the frame's before."""
+        if self.settings.keep_colors != "luminance":
+            return steady
+        return with_chroma(luma(steady), picture)
 
     def put_back(self, painted: _Painted, to: Encoding) -> tuple[np.ndarray, np.ndarray | None]:
         """rgb HxWx3 and alpha HxW for the writer, scene-linear or display-referred."""
@@ -379,11 +414,8 @@ def _to_compute(numbers: list[int], done: Collection[int], progress: Progress | 
     return [number for number in numbers if start <= number <= missing[-1]]
 
 
-def _open_results(
-    job: Job, shot: Shot, writer: FrameWriter, masks: Iterable[Shot | None]
-) -> AbstractContextManager[Results]:
-    shots = [shot, *(mask for mask in masks if mask is not None)]
-    files = list(dict.fromkeys(given.file(number) for given in shots for number in given.numbers))
+def _open_results(job: Job, shot: Shot, writer: FrameWriter, masks: Iterable[Path]) -> AbstractContextManager[Results]:
+    files = list(dict.fromkeys([*(shot.file(number) for number in shot.numbers), *masks]))
     own = method_info(job.settings.method).weights
     weights = Path(job.settings.weights) if job.settings.weights else own
     fingerprint = job.fingerprint(shot.numbers, files, weights, shot.camera.path if shot.camera else None)
@@ -399,20 +431,6 @@ def style_picture(path: str, transform: ViewTransform) -> np.ndarray:
         if len(style.numbers) > 1:
             raise InputError(f"The style '{path}' is a movie; give a picture.")
         return to_picture(style.read(style.numbers[0]), style.encoding, transform)
-
-
-def _check_mask(mask: Shot | None, shot: Shot) -> None:
-    """Raises InputError for a mask that does not fit the shot; another size of the same shape does."""
-    if mask is None:
-        return
-    if abs(mask.width / mask.height - shot.width / shot.height) > 0.01 * shot.width / shot.height:
-        raise InputError(
-            f"The mask '{mask.file(mask.numbers[0])}' is {mask.width}x{mask.height}, but the frames are"
-            f" {shot.width}x{shot.height}; give a mask of the same shape."
-        )
-    if len(mask.numbers) > 1 and not set(shot.numbers) <= set(mask.numbers):
-        missing = next(number for number in shot.numbers if number not in mask.numbers)
-        raise InputError(f"The masks '{mask.path}' have no frame {missing}; give one for each frame, or a single one.")
 
 
 def _format(job: Job, shot: Shot) -> str:
@@ -448,6 +466,22 @@ def _pattern(shot: Shot, writer: FrameWriter) -> str:
     digits = f"{number:0{shot.digits}d}"
     before, _, after = name.rpartition(digits)
     return before + "#" * len(digits) + after
+
+
+def _errors(history: Temporal, share: np.ndarray | None) -> list[tuple[float, float, float]]:
+    """What part of the frame a layer has, and its temporal errors; nothing where they are not known."""
+    if history.error is None or history.alone_error is None:
+        return []
+    return [(1.0 if share is None else float(share.mean()), history.error, history.alone_error)]
+
+
+def _joined(errors: list[tuple[float, float, float]]) -> tuple[float, float] | None:
+    """The errors (root mean squares) of layers together, each for its part of the frame."""
+    if not errors:
+        return None
+    parts, *found = (np.array(one) for one in zip(*errors, strict=True))
+    ours, alone = (float(np.sqrt((parts * one**2).sum() / parts.sum())) for one in found)
+    return ours, alone
 
 
 def _mean(values: Iterable[float]) -> float | None:

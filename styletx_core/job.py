@@ -18,12 +18,17 @@ from typing import Any, TypeVar
 
 from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
+from styletx_core.keyed import Keyed, sampled
+from styletx_core.keyed import values as keyed_values
 from styletx_core.options import Value
 from styletx_core.registry import method_info
 
 VERSION = 1
 MOTIONS = ("auto", "vectors", "flow", "none")
+SIZES = 0.25, 4.0
 PRECISIONS = ("auto", "float32", "float16")
+REGIONS = ("object", "material", "index", "mask")
+KEEP_COLORS = ("none", "luminance", "match")
 FORMATS = ("auto", "png8", "png16", "tiff16", "exr_half", "exr_float")
 MOVIES = (".mp4", ".mov", ".mkv")
 PREVIEWS = (".png", ".jpg")
@@ -43,21 +48,38 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Region:
+    """Where a style shows. One of object, material, index and mask says it."""
+
+    object: tuple[str, ...] = ()  # names in the Cryptomatte Object pass; *, ? and [] stand for any letters
+    material: tuple[str, ...] = ()  # the same of the Cryptomatte Material pass
+    index: int | None = None  # in the Object Index pass
+    mask: str | None = None  # a picture, or a sequence by frame number; white: here
+    invert: bool = False  # everywhere else instead
+
+
+@dataclass(frozen=True)
 class Style:
-    """A style picture and its share in the mix; only the ratio of the weights counts."""
+    """A style picture and its share in the mix; only the ratio of the weights counts.
+
+    Styles of the same region are mixed. A style without a region shows wherever none of the others' regions is. In
+    frames where its weight is 0 a style is not there, and neither is its region.
+    """
 
     path: str
-    weight: float = 1.0
-    mask: str | None = None  # a picture (or a sequence, by frame number), white where the style shows; None: everywhere
+    weight: Keyed = 1.0
+    region: Region | None = None
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How it is stylized."""
+    """How it is stylized. What is keyed is a number, or numbers by frame with straight lines between them."""
 
     method: str = "adain_reconet"
-    strength: float = 1.0  # 0 gives the input itself, 1 the full style
+    strength: Keyed = 1.0  # 0 gives the input itself, 1 the full style
     stability: float = 1.0  # 0 stylizes every frame alone, 1 is as steady as the motion allows
+    size: Keyed = 1.0  # of the strokes, which are a share of the picture's height
+    keep_colors: str = "none"  # luminance: the frame's chroma, exactly; match: the frame's mean and covariance
     device: str = "auto"
     precision: str = "auto"
     weights: str | None = None  # a safetensors file; None takes the method's own
@@ -144,17 +166,19 @@ class Job:
             raise InputError("No style picture is given; give at least one.")
         for number, style in enumerate(self.styles):
             _filled(f"styles[{number}].path", style.path, "a style picture")
-            _within(f"styles[{number}].weight", style.weight, 0, 1000)
-        if not any(style.weight > 0 for style in self.styles):
+            _within_keyed(f"styles[{number}].weight", style.weight, 0, 1000)
+            if style.region is not None:
+                _one_kind(f"styles[{number}].region", style.region)
+        if not any(weight > 0 for style in self.styles for weight in keyed_values(style.weight)):
             raise InputError("All style pictures have weight 0; give at least one of them a weight above 0.")
         method = method_info(self.settings.method)
         method.checked_options(self.settings.options)
         if self.settings.weights is not None and not method.trained:
             raise InputError(f"The method '{method.name}' has no weights of its own; leave settings.weights out.")
-        if not method.uses_masks and any(style.mask is not None for style in self.styles):
-            raise InputError(f"The method '{method.name}' shows its styles everywhere; leave the masks out.")
-        _within("settings.strength", self.settings.strength, 0, 1)
+        _within_keyed("settings.strength", self.settings.strength, 0, 1)
         _within("settings.stability", self.settings.stability, 0, 1)
+        _within_keyed("settings.size", self.settings.size, *SIZES)
+        _one_of("settings.keep_colors", self.settings.keep_colors, KEEP_COLORS)
         if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", self.settings.device):
             raise InputError(
                 f"The device '{self.settings.device}' is unknown; choose auto, cpu, cuda, cuda:1, mps or xpu."
@@ -202,10 +226,14 @@ class Job:
         config = self.view.ocio or os.environ.get("OCIO")
         values["input"]["path"] = values["input"]["camera"] = values["view"]["ocio"] = None
         values["settings"]["options"] = method_info(self.settings.method).checked_options(self.settings.options)
-        for style in values["styles"]:
-            style["path"] = _content(Path(style["path"]))
-            style["mask"] = style["mask"] is not None
-        values["input"]["frames"] = list(numbers)
+        values["input"]["frames"] = numbers = list(numbers)
+        for name in ("strength", "size"):
+            values["settings"][name] = sampled(getattr(self.settings, name), numbers)
+        for style, given in zip(values["styles"], self.styles, strict=True):
+            style["path"] = _content(Path(given.path))
+            style["weight"] = sampled(given.weight, numbers)
+            if style["region"] is not None:
+                style["region"]["mask"] = style["region"]["mask"] is not None
         values["files"] = [_identity(path) for path in files]
         values["camera"] = _content(camera) if camera else None
         # OpenColorIO also takes configs by name ("ocio://..."); those are told apart by the name.
@@ -251,6 +279,26 @@ def _within(name: str, value: float, low: float, high: float) -> None:
         raise InputError(f"{name} is {value:g}, but has to be between {low:g} and {high:g}.")
 
 
+def _within_keyed(name: str, value: Keyed, low: float, high: float) -> None:
+    if not isinstance(value, Mapping):
+        _within(name, value, low, high)
+        return
+    for frame, one in value.items():
+        _within(f"{name} in frame {frame}", one, low, high)
+
+
+def _one_kind(name: str, region: Region) -> None:
+    kinds = [kind for kind in REGIONS if getattr(region, kind) not in ((), None)]
+    if len(kinds) != 1:
+        found = " and ".join(kinds) or "nothing"
+        raise InputError(f"{name} is given by {found}; give one of {', '.join(REGIONS)}.")
+    for kind in ("object", "material"):
+        for entry in getattr(region, kind):
+            _filled(f"{name}.{kind}", entry, f"names of {kind}s")
+    if region.mask is not None:
+        _filled(f"{name}.mask", region.mask, "a picture, directory or pattern")
+
+
 def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -259,13 +307,33 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_keyed(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return _number(value)
+    whole = all(_whole(frame) or (isinstance(frame, str) and re.fullmatch(r"-?\d{1,9}", frame)) for frame in value)
+    return bool(value) and whole and all(map(_number, value.values()))
+
+
+def _to_keyed(value: Any) -> Keyed:
+    if isinstance(value, Mapping):
+        return {int(frame): float(one) for frame, one in value.items()}
+    return float(value)
+
+
 # Annotation of a field -> (what it has to be, the check, the conversion). Annotations are strings here.
 _TYPES: dict[str, tuple[str, Any, Any]] = {
     "str": ("text", lambda v: isinstance(v, str), str),
     "str | None": ("text or null", lambda v: v is None or isinstance(v, str), lambda v: v),
     "bool": ("true or false", lambda v: isinstance(v, bool), bool),
     "int": ("a whole number", _whole, int),
+    "int | None": ("a whole number or null", lambda v: v is None or _whole(v), lambda v: v),
     "float": ("a number", _number, float),
+    "Keyed": ('a number, or numbers by frame such as {"1": 0, "25": 1}', _is_keyed, _to_keyed),
+    "tuple[str, ...]": (
+        "a list of texts",
+        lambda v: isinstance(v, (list, tuple)) and all(isinstance(i, str) for i in v),
+        tuple,
+    ),
     "tuple[int, int] | None": (
         "two whole numbers, the first and the last frame, or null",
         lambda v: v is None or (isinstance(v, (list, tuple)) and len(v) == 2 and all(map(_whole, v))),
@@ -306,6 +374,8 @@ def _read(kind: type[T], data: Any, where: str) -> T:
 
 
 def _value(annotation: str, value: Any, path: str) -> Any:
+    if annotation == "Region | None":
+        return None if value is None else _read(Region, value, path)
     if annotation in _PARTS:
         return _read(_PARTS[annotation], value, path)
     if annotation == "tuple[Style, ...]":

@@ -38,7 +38,7 @@ class MethodInfo:
     target: str  # "module:Class", imported when the method is loaded
     trained: bool = True  # has weights of its own
     uses_history: bool = False  # starts from the result of the frame before; others paint every frame alone
-    uses_masks: bool = False  # can show each style in a region of its own
+    uses_masks: bool = False  # paints all regions at once; for the others each style is painted and laid in its own
     stepwise: bool = False  # paints in steps, which can be watched
     tiles: bool = False  # can paint a large picture in tiles, and textures whose borders meet
     memory: int = 1500  # bytes a pixel that painting takes at its peak, in full precision
@@ -94,13 +94,6 @@ _METHODS = (
             Option("style_weight", 1.0, "weight of the style", 0, 1e4),
             Option("smooth", 0.0, "weight of the difference between neighbors, against grain", 0, 1e3),
             Option("temporal", 1.0, "weight of the difference to the frame before, along the motion", 0, 1e3),
-            Option("style_scale", 1.0, "size of the strokes; 1 shows the style as large as the frame", 0.1, 4),
-            Option(
-                "preserve_color",
-                "no",
-                "keep the frame's color: its chroma, or its mean and covariance",
-                choices=("no", "luminance", "match"),
-            ),
             Option("tolerance", 0.0005, "stop where a step lowers the loss by less than this part; 0: never", 0, 1),
             *(Option(name, 1.0, help, 0, 4, component=True) for name, help in COMPONENTS.items()),
         ),

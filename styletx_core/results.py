@@ -240,7 +240,8 @@ def _absolute(job: Job) -> Job:
     data["settings"]["weights"] = _absolute_path(data["settings"]["weights"])
     for style in data["styles"]:
         style["path"] = _absolute_path(style["path"])
-        style["mask"] = _absolute_path(style["mask"])
+        if style["region"] is not None:
+            style["region"]["mask"] = _absolute_path(style["region"]["mask"])
     return Job.from_dict(data)
 
 

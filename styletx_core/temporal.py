@@ -58,6 +58,23 @@ class Temporal:
                          "alone": stylized.astype(np.float16)}  # fmt: skip
         return out
 
+    @property
+    def started(self) -> bool:
+        """Whether there is a frame before."""
+        return bool(self._history)
+
+    def restyle(self, stylized: np.ndarray) -> None:
+        """Say how the frame of the last call looks in another style, so that a keyed style is followed at once.
+
+        stylized: HxWx3 float32 in 0..1, that frame stylized alone. The paint changes by as much as that did; what
+        steadied it stays.
+        """
+        if not self._history:
+            return
+        output, alone = (self._history[name].astype(np.float32) for name in ("output", "alone"))
+        output = np.clip(output + (stylized - alone), 0, 1)
+        self._history |= {"output": output.astype(np.float16), "alone": stylized.astype(np.float16)}
+
     def _carry(self, picture: np.ndarray, stylized: np.ndarray, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
         paint, laid = self._along(motion, "output"), self._along(motion, "laid")
         change = _change(picture, laid, motion.visible)

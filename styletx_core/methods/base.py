@@ -5,15 +5,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
 
 from ..errors import InputError
+from ..job import KEEP_COLORS, SIZES
 from ..registry import MethodInfo
+from . import colors as color
+from .strokes import sized
 
 SMALLEST = 16
 Picture = np.ndarray  # HxWx3 float32, display-referred sRGB, 0..1
@@ -26,12 +31,15 @@ class Guide:
     previous: the result of the frame before, carried along the motion to this frame, and visible: HxW float32 in
     0..1, where it shows the same surface; for methods that use history, the others leave it aside.
     masks: for each style of `set_style`, in its order, HxW float32 in 0..1, 1 where the style shows, or None for
-    everywhere; for methods that use masks.
+    everywhere; for methods that use masks. weights: of the styles in this frame, None for those of `set_style`.
+    size: of the strokes; 2 paints them twice as large, 1 as the method does by itself.
     """
 
     previous: Picture | None = None
     visible: np.ndarray | None = None
     masks: Sequence[np.ndarray | None] = ()
+    weights: tuple[float, ...] | None = None
+    size: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,12 @@ class Method(ABC):
         options: Mapping[str, Any],
     ) -> None:
         self.info, self.options = info, options
+        self._pictures: list[Picture] = []
+        self._weights: tuple[float, ...] = ()
+        self._keep_colors = "none"
+        self._shot_colors: color.Colors | None = None
+        self._kept_styles: tuple[color.Colors, list[Picture]] | None = None  # the styles in the frame's colors
+        self._in_use: tuple[list[Picture], tuple[float, ...], color.Colors | None] | None = None
         self.device = find_device(device)
         self.dtype = _find_dtype(precision, self.device)
         self.tiling = Tiling()
@@ -86,9 +100,11 @@ class Method(ABC):
     def _load(self, weights: str | Path | None) -> None:
         """Load this file of weights, or those that ship with the package."""
 
-    def set_style(self, style: Picture | Sequence[tuple[Picture, float]]) -> None:
+    def set_style(self, style: Picture | Sequence[tuple[Picture, float]], keep_colors: str = "none") -> None:
         """Take a style picture, or several with their weights (only their ratios count).
 
+        keep_colors: "luminance" paints the luminance alone and leaves the frame's chroma as it is, "match" gives the
+        style the frame's mean color and covariance first (Gatys et al. 2016, "Preserving Color", sections 4.2, 4.1).
         Raises InputError for an array of another kind, or weights that are negative or all zero.
         """
         pairs: list[tuple[Picture, float]] = [(style, 1.0)] if isinstance(style, np.ndarray) else list(style)
@@ -96,28 +112,47 @@ class Method(ABC):
             raise InputError("The styles are not pairs; give one array, or a list of (array, weight).")
         if not pairs:
             raise InputError("No style picture was given; give at least one.")
-        total = 0.0
-        for picture, weight in pairs:
+        for picture, _ in pairs:
             check_picture(picture, "The style picture")
-            if not np.isfinite(weight) or weight < 0:
-                raise InputError(f"A style's weight is {weight}; give zero or more.")
-            total += weight
-        # masks come for every style, those of no weight too
-        self._kept = [weight > 0 for _, weight in pairs]
-        if total <= 0:
-            raise InputError("The weights of the styles are all zero; give at least one above zero.")
-        self._set_style([(picture, weight / total) for picture, weight in pairs if weight > 0])
+        if keep_colors not in KEEP_COLORS:
+            raise InputError(f"keep_colors is '{keep_colors}'; give one of {', '.join(KEEP_COLORS)}.")
+        self._pictures, self._weights = [picture for picture, _ in pairs], normalized([weight for _, weight in pairs])
+        self._keep_colors, self._kept_styles = keep_colors, None
+        if keep_colors == "none":
+            self._use(self._weights, None)
+
+    def _use(self, weights: tuple[float, ...], colors: color.Colors | None) -> None:
+        """Set the styles in these shares and in these colors, unless they are."""
+        if self._in_use is not None:
+            pictures, same, before = self._in_use
+            if pictures is self._pictures and same == weights and before is colors:
+                return
+        shown = self._pictures
+        if colors is not None:
+            if self._kept_styles is None or self._kept_styles[0] is not colors:
+                self._kept_styles = colors, [color.recolored(one, colors, self._keep_colors) for one in self._pictures]
+            shown = self._kept_styles[1]
+        self._set_style([pair for pair in zip(shown, weights, strict=True) if pair[1] > 0])
+        self._in_use = self._pictures, weights, colors
 
     @abstractmethod
     def _set_style(self, styles: list[tuple[Picture, float]]) -> None:
-        """Take checked pictures whose weights add up to 1."""
+        """Take checked pictures whose weights add up to 1. Where weights change from frame to frame it is called with
+        the very same arrays again, so what costs time may be kept by array."""
 
-    def fix_statistics(self, frames: Sequence[Picture] | None) -> None:  # noqa: B027 - nothing to do is a fine default
+    def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
         """Measure on these frames of a shot what must not change from one frame to the next; None lets go of it.
 
         What a method normalizes by (AdaIN's content statistics) then no longer depends on the single frame, so
-        nothing pumps when something walks in. Methods that measure nothing ignore it.
+        nothing pumps when something walks in; nor do the colors that are kept.
         """
+        self._shot_colors = None
+        if frames and self._keep_colors != "none":
+            self._shot_colors = color.measure(frames)
+        self._fix_statistics(_Gray(frames) if frames and self._keep_colors == "luminance" else frames)
+
+    def _fix_statistics(self, frames: Sequence[Picture] | None) -> None:  # noqa: B027 - most methods measure nothing
+        """What `fix_statistics` says, for a method's own statistics."""
 
     def stylize(
         self,
@@ -148,37 +183,119 @@ class Method(ABC):
         check_picture(frame, "The frame")
         if not 0 <= strength <= 1:
             raise InputError(f"Strength is {strength}; give a value from 0 to 1.")
-        guide = self._checked(guide or Guide(), (frame.shape[0], frame.shape[1]))
-        return frame.copy() if strength == 0 else (yield from self._steps(frame, strength, guide))
+        if not self._pictures:
+            raise RuntimeError("set_style comes before stylize")
+        guide, weights = self._checked(guide or Guide(), (frame.shape[0], frame.shape[1]))
+        if strength == 0:
+            return frame.copy()
+        if self._keep_colors == "none":
+            self._use(weights, None)
+        else:
+            self._use(weights, self._shot_colors or color.measure([frame]))
+        seen = frame
+        if self._keep_colors == "luminance":
+            seen = color.gray_picture(frame)
+            if guide.previous is not None:
+                guide = replace(guide, previous=color.gray_picture(guide.previous))
 
-    def _checked(self, guide: Guide, size: tuple[int, int]) -> Guide:
-        """The guide with the masks of the styles that have a weight."""
+        def finished(out: Picture) -> Picture:
+            if self._keep_colors == "luminance":
+                out = color.with_chroma(color.luma(out), frame)
+            if guide.masks and all(mask is not None for mask in guide.masks):
+                cover = np.minimum(sum(_unique(guide.masks)), 1)[..., None]
+                out = frame + cover * (out - frame)
+            return np.ascontiguousarray(np.clip(out, 0, 1), dtype=np.float32)
+
+        with closing(self._steps(seen, strength, guide)) as work:
+            while True:
+                try:
+                    step = next(work)
+                except StopIteration as end:
+                    return finished(end.value)
+                yield replace(step, picture=_then(step.picture, finished))
+
+    def _checked(self, guide: Guide, size: tuple[int, int]) -> tuple[Guide, tuple[float, ...]]:
+        """The guide with the masks of the styles that have a weight, and the weights, which add up to 1."""
+        weights = self._weights
+        if guide.weights is not None:
+            if len(guide.weights) != len(weights):
+                raise InputError(
+                    f"There are {len(guide.weights)} weights for {len(weights)} styles; give one for each."
+                )
+            weights = normalized(guide.weights)
+        if not SIZES[0] <= guide.size <= SIZES[1]:
+            raise InputError(f"The size is {guide.size}; give a value from {SIZES[0]:g} to {SIZES[1]:g}.")
         if guide.previous is not None:
             check_picture(guide.previous, "The previous result")
             if guide.previous.shape[:2] != size or guide.visible is None or guide.visible.shape != size:
                 raise InputError("The previous result does not fit the frame; give both, and where it is visible, in "
                                  "the frame's size.")  # fmt: skip
         if not guide.masks:
-            return guide
+            return guide, weights
         if not self.info.uses_masks:
             raise InputError(f"The method '{self.info.name}' shows its styles everywhere; leave the masks out.")
-        if len(guide.masks) != len(self._kept):
-            raise InputError(f"There are {len(guide.masks)} masks for {len(self._kept)} styles; give one for each.")
+        if len(guide.masks) != len(weights):
+            raise InputError(f"There are {len(guide.masks)} masks for {len(weights)} styles; give one for each.")
         for mask in guide.masks:
             if mask is not None and (mask.shape != size or mask.dtype != np.float32):
                 raise InputError(f"A mask is {mask.shape} {mask.dtype}; give float32 of the frame's {size}.")
             if mask is not None and not (mask.min() >= 0 and mask.max() <= 1):
                 raise InputError("A mask has values outside 0..1; give 1 where the style shows and 0 where not.")
-        return replace(guide, masks=[mask for mask, kept in zip(guide.masks, self._kept, strict=True) if kept])
+        masks = [mask for mask, weight in zip(guide.masks, weights, strict=True) if weight > 0]
+        return replace(guide, masks=masks), weights
 
     def _steps(self, frame: Picture, strength: float, guide: Guide) -> Generator[Step, None, Picture]:
-        """Stylize a checked frame with a strength above 0. Methods override this or, without steps, `_stylize`."""
+        """Stylize a checked frame with a strength above 0. Methods override this, or `_sized`, or `_stylize`."""
         yield from ()
-        return self._stylize(frame, strength)
+        return self._sized(frame, strength, guide.size)
+
+    def _sized(self, frame: Picture, strength: float, size: float) -> Picture:
+        """In one go, with strokes of another size. Methods that know of sizes themselves override this."""
+        height, width = frame.shape[:2]
+        return sized(partial(self._stylize, strength=strength), frame, max(SMALLEST, min(height, width) / size))
 
     def _stylize(self, frame: Picture, strength: float) -> Picture:
         """Stylize a checked frame with a strength above 0, in one go."""
         raise NotImplementedError
+
+
+class _Gray(Sequence[Picture]):
+    """Pictures without their chroma, made gray as they are asked for."""
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self.pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Gray: ...
+    def __getitem__(self, index: int | slice) -> Picture | _Gray:
+        if isinstance(index, slice):
+            return _Gray(self.pictures[index])
+        return color.gray_picture(self.pictures[index])
+
+
+def normalized(weights: Sequence[float]) -> tuple[float, ...]:
+    """The weights' shares, which add up to 1; raises InputError for weights that have none."""
+    for weight in weights:
+        if not np.isfinite(weight) or weight < 0:
+            raise InputError(f"A style's weight is {weight}; give zero or more.")
+    total = sum(weights)
+    if total <= 0:
+        raise InputError("The weights of the styles are all zero; give at least one above zero.")
+    return tuple(weight / total for weight in weights)
+
+
+def _then(picture: Callable[[], Picture], finished: Callable[[Picture], Picture]) -> Callable[[], Picture]:
+    return lambda: finished(picture())
+
+
+def _unique(masks: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+    """The masks, those that several styles share once."""
+    return list({id(mask): mask for mask in masks if mask is not None}.values())
 
 
 def check_picture(picture: Picture, what: str) -> None:

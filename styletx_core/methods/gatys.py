@@ -22,7 +22,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..perceptual.vgg import VGG19
 from ..registry import MethodInfo
-from . import gatys_color as color
+from . import colors as color
 from .base import SMALLEST, Guide, Method, Picture, Step
 from .gatys_descent import LBFGS, Adam, Descent
 from .gatys_loss import Grams, Objective, Region, observe
@@ -38,6 +38,7 @@ _COARSE = 0.2  # of the steps, for all coarser levels together
 _FLAT = 10  # steps over which the loss has to fall by the tolerance
 _GRAIN = 0.15  # standard deviation of the noise to start from
 _HISTORY = 20  # pairs of pictures that L-BFGS remembers
+_KEPT = 16  # style pictures whose grams are kept
 _RATE = 0.02  # of Adam, of the values' range
 
 
@@ -52,7 +53,8 @@ class Gatys(Method):
 
     _styles: list[tuple[Picture, float]] | None = None
     _colors: color.Colors | None = None  # the shot's
-    _grams: dict[tuple[int, tuple[int, int]], Grams]  # of the styles, by their number and the level's size
+    _grams: dict[tuple[int, tuple[int, int], float], Grams]  # by style, the level's size and that of the strokes
+    _held: dict[int, Picture]  # the styles of `_grams` by their id, which lasts as long as they are held
 
     def __init__(
         self, device: str, precision: str, weights: str | Path | None, info: MethodInfo, options: Mapping[str, Any]
@@ -63,32 +65,25 @@ class Gatys(Method):
 
     def _load(self, weights: str | Path | None) -> None:
         self._vgg = _network(self.device)
-        self._grams = {}
+        self._grams, self._held = {}, {}
 
     def _set_style(self, styles: list[tuple[Picture, float]]) -> None:
         self._styles = styles
-        self._grams = {}
+        if len(self._held) > _KEPT or len(self._grams) > 8 * _KEPT:
+            self._grams, self._held = {}, {}
+        self._held.update((id(picture), picture) for picture, _ in styles)
 
-    def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
-        self._colors = color.measure(frames) if frames and self._needs_colors else None
+    def _fix_statistics(self, frames: Sequence[Picture] | None) -> None:
+        self._colors = color.measure(frames) if frames and self.options["color"] != 1 else None
         self._grams = {}
-
-    @property
-    def _needs_colors(self) -> bool:
-        return self.options["preserve_color"] != "no" or self.options["color"] != 1
 
     def _steps(self, frame: Picture, strength: float, guide: Guide) -> Generator[Step, None, Picture]:
-        if self._styles is None:
-            raise RuntimeError("set_style comes before stylize")
         colors = None
-        if self._needs_colors:
+        if self.options["color"] != 1:
             if self._colors is None:  # each frame its own, and so are the styles in its colors
                 self._grams = {}
             colors = self._colors or color.measure([frame])
         content, previous = frame, guide.previous
-        if self._gray:
-            content = np.repeat(color.luma(frame), 3, 2)
-            previous = None if previous is None else np.repeat(color.luma(previous), 3, 2)
         start = previous if self.options["init"] == "previous" else None
         height, width = frame.shape[:2]
         sizes = [(height, width)] if start is not None else self._sizes(height, width)
@@ -105,11 +100,11 @@ class Gatys(Method):
                 x = best
 
                 def look(x: Tensor = x) -> Picture:
-                    return self._finished(_resized(_picture(x), (height, width)), frame, guide)
+                    return _resized(_picture(x), (height, width))
 
                 yield Step(done + number, sum(counts), loss, look)
             done += count
-        return self._finished(_picture(x), frame, guide)
+        return _picture(x)
 
     def _sizes(self, height: int, width: int) -> list[tuple[int, int]]:
         """Of the levels, coarsest first."""
@@ -133,8 +128,8 @@ class Gatys(Method):
     ) -> Tensor:
         if self.options["init"] == "noise":
             rng = np.random.default_rng(int(self.options["seed"]))
-            grain = rng.normal(0.5, _GRAIN, (*size, 1 if self._gray else 3)).clip(0, 1)
-            return _tensor(np.broadcast_to(grain, (*size, 3)).astype(np.float32), self.device)
+            grain = rng.normal(0.5, _GRAIN, (*size, 3)).clip(0, 1)
+            return _tensor(grain.astype(np.float32), self.device)
         if start is not None and visible is not None:
             content = content + visible[..., None] * (start - content)
         return _tensor(_resized(content, size), self.device)
@@ -159,7 +154,7 @@ class Gatys(Method):
         regions = [Region(tensor, []) for tensor in tensors]
         for index, share in enumerate(_shares(masks, [weight for _, weight in self._styles])):
             at = next(i for i, g in enumerate(guides) if g is masks[index])
-            grams = self._style_grams(index, size, colors)
+            grams = self._style_grams(index, size, colors, guide.size)
             if strength < 1:
                 grams = {layer: torch.lerp(own[at][layer], gram, strength) for layer, gram in grams.items()}
             regions[at].wanted.append((share, grams))
@@ -175,16 +170,19 @@ class Gatys(Method):
             temporal_weight=_TEMPORAL * float(self.options["temporal"]),
         )
 
-    def _style_grams(self, index: int, size: tuple[int, int], colors: color.Colors | None) -> Grams:
-        if (index, size) not in self._grams:
-            assert self._styles is not None
-            style = self._styles[index][0]
+    def _style_grams(self, index: int, size: tuple[int, int], colors: color.Colors | None, strokes: float) -> Grams:
+        assert self._styles is not None
+        style = self._styles[index][0]
+        key = id(style), size, strokes
+        if key not in self._grams:
             # as many pixels as the frame: a stroke then takes the same part of the picture at every size
-            scale = float(self.options["style_scale"]) * (size[0] * size[1] / (style.shape[0] * style.shape[1])) ** 0.5
+            scale = strokes * (size[0] * size[1] / (style.shape[0] * style.shape[1])) ** 0.5
             fitting = (max(SMALLEST, round(style.shape[0] * scale)), max(SMALLEST, round(style.shape[1] * scale)))
-            recolored = self._recolored(_resized(style, fitting), colors)
-            self._grams[index, size] = observe(self._vgg, _tensor(recolored, self.device), [None])[0][0]
-        return self._grams[index, size]
+            style = _resized(style, fitting)
+            if colors is not None:
+                style = color.less_color(style, colors, float(self.options["color"]))
+            self._grams[key] = observe(self._vgg, _tensor(style, self.device), [None])[0][0]
+        return self._grams[key]
 
     def _descend(self, x: Tensor, wanted: Objective, count: int) -> Iterator[tuple[int, float, Tensor]]:
         """(step, the lowest loss so far, its picture) after each step; ends early where the loss is flat."""
@@ -201,28 +199,6 @@ class Gatys(Method):
                 return
             if number < count:
                 x = descent.step(x, loss, gradient)
-
-    def _finished(self, out: Picture, frame: Picture, guide: Guide) -> Picture:
-        """What the optimized picture becomes: the frame's chroma, and the frame where no style is to show."""
-        if self._gray:
-            out = color.with_chroma(color.luma(out), frame)
-        if guide.masks and all(mask is not None for mask in guide.masks):
-            cover = np.maximum.reduce([mask for mask in guide.masks if mask is not None])[..., None]
-            out = frame + cover * (out - frame)
-        return np.ascontiguousarray(np.clip(out, 0, 1), dtype=np.float32)
-
-    @property
-    def _gray(self) -> bool:
-        return bool(self.options["preserve_color"] == "luminance")
-
-    def _recolored(self, style: Picture, colors: color.Colors | None) -> Picture:
-        if colors is None:
-            return style
-        if self.options["preserve_color"] == "luminance":
-            return color.gray(style, colors)
-        if self.options["preserve_color"] == "match":
-            return color.matched(style, colors)
-        return color.less_color(style, colors, float(self.options["color"]))
 
 
 def _shares(masks: Sequence[np.ndarray | None], weights: Sequence[float]) -> list[float]:

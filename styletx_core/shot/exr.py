@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenEXR
 
 from ..errors import InputError
+from . import cryptomatte
 
 MAGIC = 20000630
 MULTIPART, DEEP = 0x1000, 0x800
@@ -80,6 +83,23 @@ class ExrHeader:
                 return found[:1]
         return None
 
+    def matte(self, layer: str, kind: str) -> list[tuple[int, str]]:
+        """Channels of a Cryptomatte (of cryptomatte.KINDS) in the order of its ranks; empty where there is none."""
+        found: list[tuple[int, str]] = []
+        while channels := self.passes.get((layer, f"{cryptomatte.KINDS[kind]}{len(found) // 4:02d}")):
+            rank = {component.lower(): where for component, where in channels.items()}
+            if len(rank) != 4 or rank.keys() != set("rgba"):
+                break
+            found += [rank[component] for component in "rgba"]
+        return found
+
+    def names(self, layer: str, kind: str) -> dict[str, int]:
+        """Names and ids that the file lists for a Cryptomatte; empty where it lists none."""
+        for part in self.parts:
+            if found := cryptomatte.manifest(part.strings, layer, kind):
+                return found
+        return {}
+
     def half(self, layer: str) -> bool:
         """Whether the layer's color is stored in 16 bits."""
         color = self.color(layer) or {}
@@ -132,9 +152,10 @@ def read_header(path: Path) -> ExrHeader:
     return ExrHeader(path, x1 - x0 + 1, y1 - y0 + 1, _passes(parts), tuple(parts))
 
 
-def read_pixels(header: ExrHeader, layer: str) -> dict[str, np.ndarray]:
+def read_pixels(header: ExrHeader, layer: str, mattes: Iterable[str] = ()) -> dict[str, Any]:
     """Read the layer's color and passes by the names of Frame's fields; those the file lacks are left out.
 
+    mattes: the Cryptomattes to read as well, by kind.
     All are float32 and cover the display window; what lies outside the data window is 0.
     Raises InputError for damaged files.
     """
@@ -149,10 +170,16 @@ def read_pixels(header: ExrHeader, layer: str) -> dict[str, np.ndarray]:
         for kind in PASSES:
             if channels := header.extra(layer, kind):
                 wanted[kind] = channels
-        result = {}
+        result: dict[str, Any] = {}
         for kind, channels in wanted.items():
             planes = [_place(pixels[part][name], header, part) for part, name in channels]
             result[kind] = planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
+        result["mattes"] = {
+            kind: cryptomatte.from_channels(
+                [_place(pixels[part][name], header, part) for part, name in header.matte(layer, kind)]
+            )
+            for kind in mattes
+        }
         return result
     # The package answers a damaged file with whatever its parser stumbled over.
     except (RuntimeError, IndexError, KeyError, ValueError, TypeError) as error:

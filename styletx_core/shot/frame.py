@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from .camera import CameraTrack
+from .cryptomatte import Matte
 
 Encoding = Literal["linear", "display"]
 BitDepth = Literal["8", "16", "half", "float"]
@@ -28,6 +30,7 @@ class Frame:
     vector: HxWx4 float32, Blender's Vector pass X, Y, Z, W: pixels, Y up, X/Y to the previous frame.
     depth: HxW float32. index: HxW float32, object index.
     crypto: HxW float32, id of the first Cryptomatte rank with its bit pattern kept.
+    mattes: the Cryptomattes that `Shot.require_matte` asked for, by kind.
     """
 
     number: int
@@ -37,6 +40,7 @@ class Frame:
     depth: np.ndarray | None = None
     index: np.ndarray | None = None
     crypto: np.ndarray | None = None
+    mattes: Mapping[str, Matte] = field(default_factory=dict)
 
 
 class Shot:
@@ -90,6 +94,15 @@ class Shot:
             where = f" in view layer '{self.layer}'" if self.layer else ""
             raise InputError(f"{self.file(self.numbers[0])} has no {names} pass{where}; switch it on in the "
                              "view layer's passes and render to OpenEXR MultiLayer.")
+
+    def require_matte(self, kind: str, names: Sequence[str]) -> frozenset[int]:
+        """Read a Cryptomatte with each frame from now on; returns the ids of these names.
+
+        kind: "object" or "material". names: *, ? and [] stand for any letters. Raises InputError where the shot
+        has no such pass, or no such name in any of its frames.
+        """
+        raise InputError(f"{self.file(self.numbers[0])} has no Cryptomatte {kind.capitalize()} pass; switch it on in "
+                         "the view layer's passes and render to OpenEXR MultiLayer, or give a mask.")
 
     def _check_size(self) -> None:
         if min(self.width, self.height) < SMALLEST:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from . import exr, picture
+from . import cryptomatte, exr, picture
 from .camera import CameraTrack
 from .frame import Frame, Shot, select_numbers
 
@@ -43,6 +44,7 @@ class SequenceShot(Shot):
         self._files = files
         self._headers: dict[int, exr.ExrHeader] = {}
         self._pictures: dict[int, picture.PictureHeader] = {}
+        self._mattes: set[str] = set()
         if len(self.numbers) > 1:
             self.frame_step = self.numbers[1] - self.numbers[0]
         if camera is not None:
@@ -67,12 +69,23 @@ class SequenceShot(Shot):
             if rgb.shape[:2] != (self.height, self.width):
                 raise self._other_size(number, rgb.shape[1], rgb.shape[0])
             return Frame(number, rgb, alpha)
-        passes = exr.read_pixels(self._headers[number], self.layer or "")
+        passes = exr.read_pixels(self._headers[number], self.layer or "", self._mattes)
         if self.encoding == "display" and "alpha" in passes:
             # OpenEXR is premultiplied whatever its encoding is; display color is straight here.
             alpha = passes["alpha"][..., None]
             passes["rgb"] = np.where(alpha > 0, passes["rgb"] / np.maximum(alpha, 1e-6), 0).clip(0, 1)
         return Frame(number, **passes)
+
+    def require_matte(self, kind: str, names: Sequence[str]) -> frozenset[int]:
+        layer, there = self.layer or "", dict[str, int]()
+        for number in self.numbers:
+            header = self._headers.get(number)
+            if header is None or not header.matte(layer, kind):
+                return super().require_matte(kind, names)
+            there |= header.names(layer, kind)
+        found = cryptomatte.find(names, there, kind, str(self.path))
+        self._mattes.add(kind)
+        return found
 
     def _open_exr(self, layer: str | None) -> None:
         headers = {number: exr.read_header(self._files[number]) for number in self.numbers}

@@ -169,7 +169,6 @@ class _Learner:
         self.codes, self.targets = [], []
         for style in styles:
             method.set_style(style)
-            assert method._code is not None
             self.codes.append(method._code.clone())
             self.targets.append(self._target(style))
         self.start = method._network

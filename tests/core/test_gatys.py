@@ -20,8 +20,9 @@ from styletx_core import InputError, Job, run
 from styletx_core.cli import main
 from styletx_core.events import FrameDone, StepDone
 from styletx_core.job import Input, Output, Settings, Style
+from styletx_core.job import Region as Where
 from styletx_core.methods.base import Guide, Method, Step
-from styletx_core.methods.gatys_color import luma
+from styletx_core.methods.colors import luma
 from styletx_core.methods.gatys_loss import LAYERS, Objective, Region, observe
 from styletx_core.perceptual.vgg import ALL_LAYERS, VGG19
 
@@ -49,9 +50,9 @@ def ink() -> np.ndarray:
     return picture(ASSETS / "styles" / "ink.png")
 
 
-def gatys(style: Any, steps: int = 6, **options: Any) -> Method:
+def gatys(style: Any, steps: int = 6, keep_colors: str = "none", **options: Any) -> Method:
     method = styletx_core.load("gatys", "cpu", steps=steps, **options)
-    method.set_style(style)
+    method.set_style(style, keep_colors)
     return method
 
 
@@ -158,13 +159,13 @@ def test_a_mask_keeps_the_style_in_its_region(frame: np.ndarray, oil: np.ndarray
 
 
 def test_luminance_alone_keeps_the_chroma(frame: np.ndarray, oil: np.ndarray) -> None:
-    out = gatys(oil, preserve_color="luminance").stylize(frame)
+    out = gatys(oil, keep_colors="luminance").stylize(frame)
     assert np.abs((out - luma(out)) - (frame - luma(frame))).max() < 1e-4
     assert np.abs(luma(out) - luma(frame)).mean() > 0.01
 
 
 def test_matched_color_keeps_the_mean_color(frame: np.ndarray, oil: np.ndarray) -> None:
-    plain, matched = (gatys(oil, 12, preserve_color=way).stylize(frame) for way in ("no", "match"))
+    plain, matched = (gatys(oil, 12, keep_colors=way).stylize(frame) for way in ("none", "match"))
     away = [np.abs(out.mean((0, 1)) - frame.mean((0, 1))).sum() for out in (plain, matched)]
     assert away[1] < 0.7 * away[0]
 
@@ -249,7 +250,7 @@ def test_masks_options_and_preview_on_the_command_line(
 ) -> None:
     mask = write_png(tmp_path / "mask.png", np.repeat(np.linspace(0, 1, 57) > 0.5, 3).reshape(1, 57, 3).repeat(41, 0))
     preview = tmp_path / "now.png"
-    arguments = ["stylize", str(material.photo), "--style", str(material.style), "--mask", str(mask), "--output",
+    arguments = ["stylize", str(material.photo), "--style", str(material.style), "--region", f"mask={mask}", "--output",
                  str(tmp_path / "out"), "--method", "gatys", "--option", "steps=4", "--component", "stroke=1.5",
                  "--preview", str(preview), "--preview-every", "2", "--progress", "json"]  # fmt: skip
     assert main(arguments) == 0
@@ -267,7 +268,7 @@ def test_masks_options_and_preview_on_the_command_line(
 def test_methods_tells_what_each_can_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["methods"]) == 0
     out = capsys.readouterr().out
-    assert "--option steps=" in out and "--component stroke=" in out and "a mask for each style" in out
+    assert "--option steps=" in out and "--component stroke=" in out and "paints all regions at once" in out
     assert main(["methods", "--json"]) == 0
     listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
     assert listed["gatys"]["uses_history"] and not listed["adain_reconet"]["uses_history"]
@@ -287,9 +288,8 @@ def test_methods_tells_what_each_can_do(capsys: pytest.CaptureFixture[str]) -> N
         (["--weights", "some.safetensors"], "has no weights of its own"),
         (["--precision", "float16"], "float32 or auto"),
         (["--preview", "now.gif"], "has to end in .png, .jpg"),
-        (["--mask", "nowhere.png"], "nowhere.png"),
+        (["--region", "mask=nowhere.png"], "nowhere.png"),
         (["--preview", "{photo}"], "would replace"),
-        (["--method", "adain_reconet", "--mask", "m.png"], "leave the masks out"),
         (["--method", "adain_reconet", "--preview", "now.png"], "leave the preview out"),
         (["--method", "adain_reconet", "--option", "steps=9"], "has no option 'steps'"),
     ],
@@ -306,7 +306,7 @@ def test_each_bad_option_gets_its_sentence(
 
 def test_masks_that_do_not_fit(material: Material, tmp_path: Path, frame: np.ndarray, oil: np.ndarray) -> None:
     wide = write_png(tmp_path / "wide.png", np.ones((20, 90, 3), np.float32))
-    bad = replace(job(material, tmp_path / "out"), styles=(Style(str(material.style), mask=str(wide)),))
+    bad = replace(job(material, tmp_path / "out"), styles=(Style(str(material.style), region=Where(mask=str(wide))),))
     with pytest.raises(InputError, match="wide.png' is 90x20"):
         list(run(bad))
     method = gatys(oil)
@@ -324,7 +324,7 @@ def test_masks_of_a_shot_go_by_frame_number(material: Material, tmp_path: Path) 
     for number in (1, 2):
         write_png(tmp_path / "masks" / f"m_{number:04d}.png", np.full((HEIGHT, WIDTH, 3), number - 1, np.float32))
     given = job(material, tmp_path / "out", material.frames, steps=2)
-    style = Style(str(material.style), mask=str(tmp_path / "masks"))
+    style = Style(str(material.style), region=Where(mask=str(tmp_path / "masks")))
     events = list(run(replace(given, input=replace(given.input, frames=(1, 2)), styles=(style,), motion="none")))
     paths = [Path(event.path) for event in events if isinstance(event, FrameDone)]
     same = [np.array_equal(cv2.imread(str(path)), cv2.imread(str(material.frames / path.name))) for path in paths]

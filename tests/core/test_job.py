@@ -17,9 +17,36 @@ from hypothesis import strategies as st
 
 from styletx_core.errors import InputError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started, from_dict
-from styletx_core.job import FORMATS, MOTIONS, PRECISIONS, Input, Job, Output, Settings, Style, ViewSettings
+from styletx_core.job import (
+    FORMATS,
+    KEEP_COLORS,
+    MOTIONS,
+    PRECISIONS,
+    SIZES,
+    Input,
+    Job,
+    Output,
+    Region,
+    Settings,
+    Style,
+    ViewSettings,
+)
 
 TEXT = st.text("abc/\\: .äß#%", min_size=1, max_size=12).filter(lambda text: bool(text.strip()))
+NAMES = st.lists(TEXT, min_size=1, max_size=3).map(tuple)
+REGIONS = st.one_of(
+    st.builds(Region, object=NAMES, invert=st.booleans()),
+    st.builds(Region, material=NAMES, invert=st.booleans()),
+    st.builds(Region, index=st.integers(0, 999), invert=st.booleans()),
+    st.builds(Region, mask=TEXT, invert=st.booleans()),
+)
+
+
+def keyed(low: float, high: float) -> st.SearchStrategy[Any]:
+    values = st.floats(low, high)
+    return values | st.dictionaries(st.integers(-99, 9999), values, min_size=1, max_size=4)
+
+
 JOBS = st.builds(
     Job,
     input=st.builds(
@@ -29,7 +56,7 @@ JOBS = st.builds(
         layer=st.none() | TEXT,
         camera=st.none() | TEXT,
     ),
-    styles=st.lists(st.builds(Style, TEXT, st.floats(0.01, 1000)), min_size=1, max_size=3).map(tuple),
+    styles=st.lists(st.builds(Style, TEXT, keyed(0.01, 1000), st.none() | REGIONS), min_size=1, max_size=3).map(tuple),
     output=st.builds(
         Output,
         directory=TEXT,
@@ -40,7 +67,9 @@ JOBS = st.builds(
     motion=st.sampled_from(MOTIONS),
     settings=st.builds(
         Settings,
-        strength=st.floats(0, 1),
+        strength=keyed(0, 1),
+        size=keyed(*SIZES),
+        keep_colors=st.sampled_from(KEEP_COLORS),
         stability=st.floats(0, 1),
         device=st.sampled_from(["auto", "cpu", "cuda", "cuda:1", "mps"]),
         precision=st.sampled_from(PRECISIONS),
@@ -91,6 +120,24 @@ def test_what_is_left_out_takes_its_default() -> None:
         (("settings", "strength"), True, "'settings.strength' is true"),
         (("settings", "strength"), float("nan"), "'settings.strength' is NaN"),
         (("settings", "strength"), 1.5, "settings.strength is 1.5, but has to be between 0 and 1"),
+        (("settings", "strength"), {"1": 0, "9": 1.5}, "settings.strength in frame 9 is 1.5, but has to be between"),
+        (
+            ("settings", "strength"),
+            {"1.5": 0},
+            "'settings.strength' is {\"1.5\": 0}, but has to be a number, or numbers",
+        ),
+        (("settings", "strength"), {}, "'settings.strength' is {}, but has to be a number, or numbers"),
+        (("settings", "size"), 9, "settings.size is 9"),
+        (("settings", "keep_colors"), "all", "settings.keep_colors is 'all', but has to be one of: none, luminance"),
+        (
+            ("styles", 0, "region"),
+            {},
+            "styles[0].region is given by nothing; give one of object, material, index",
+        ),
+        (("styles", 0, "region"), {"index": 1, "mask": "m.png"}, "styles[0].region is given by index and mask"),
+        (("styles", 0, "region"), {"object": "Ball"}, "'styles[0].region.object' is \"Ball\", but has to be a list"),
+        (("styles", 0, "region"), {"objects": []}, "'styles[0].region.objects' is unknown"),
+        (("styles", 0, "region"), {"material": [" "]}, "styles[0].region.material is empty"),
         (("settings", "stability"), -0.1, "settings.stability is -0.1"),
         (("settings", "method"), "gatys9", "no method called 'gatys9'; choose one of: adain_reconet"),
         (("settings", "device"), "gpu", "device 'gpu' is unknown"),

@@ -36,6 +36,11 @@ def luma(picture: np.ndarray) -> np.ndarray:
     return np.asarray((picture @ _LUMA)[..., None], np.float32)
 
 
+def gray_picture(picture: np.ndarray) -> np.ndarray:
+    """The picture's luminance in three equal channels."""
+    return np.repeat(luma(picture), 3, axis=2)
+
+
 def matched(style: np.ndarray, colors: Colors) -> np.ndarray:
     """The style in these colors: same mean and covariance (section 4.1 there, by the symmetric roots)."""
     own = measure([style])
@@ -57,6 +62,11 @@ def with_chroma(y: np.ndarray, frame: np.ndarray) -> np.ndarray:
     luminance gives way."""
     chroma = frame - luma(frame)
     return np.asarray(np.clip(chroma + np.clip(y, -_least(chroma), 1 + _least(-chroma)), 0, 1), np.float32)
+
+
+def recolored(style: np.ndarray, colors: Colors, keep: str) -> np.ndarray:
+    """The style as it is to be painted where the frame's colors are kept. keep: luminance or match."""
+    return gray(style, colors) if keep == "luminance" else matched(style, colors)
 
 
 def less_color(style: np.ndarray, colors: Colors, amount: float) -> np.ndarray:
