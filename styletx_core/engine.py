@@ -23,7 +23,7 @@ from styletx_core.methods.base import Guide, Step, Tiling
 from styletx_core.methods.colors import luma, with_chroma
 from styletx_core.motion import Motion, MotionSource, make_motion
 from styletx_core.output import FrameWriter, encode_movie, write_preview
-from styletx_core.regions import Layer, Regions, together
+from styletx_core.regions import Composite, Layer, Regions, together
 from styletx_core.registry import load, method_info
 from styletx_core.results import Errors, Progress, Results, open_results
 from styletx_core.shot import MOVIE_SUFFIXES, Encoding, Frame, Shot, open_shot
@@ -294,14 +294,15 @@ class _Painter:
         self.histories = {
             layer.key: self.histories.get(layer.key) or Temporal(self.settings.stability) for layer in layers
         }
-        stylized, errors = picture, list[tuple[float, float, float]]()
+        composite = Composite(picture, [layer.share for layer in layers])
+        errors: list[tuple[float, float, float]] = []
         for layer in layers:
             self.check()
             painted = yield from self.layer(layer, number, picture, strength, between)
             errors += _errors(self.histories[layer.key], layer.share)
-            stylized = painted if layer.share is None else stylized + layer.share[..., None] * (painted - picture)
+            composite.add(painted, layer.share)
         self.previous = frame, picture
-        return _Painted(frame, picture, stylized, _joined(errors))
+        return _Painted(frame, picture, composite.result, _joined(errors))
 
     def layer(
         self, layer: Layer, number: int, picture: np.ndarray, strength: float, between: Motion | None

@@ -18,6 +18,7 @@ from styletx_core.keyed import at
 from styletx_core.shot import Frame, Shot, open_shot
 
 _SNAP = 1e-4  # coverage this near to 0 or 1 is; Cryptomatte's ranks add up to 1 but for rounding
+_SOFT, _SHARP = 0.2, 0.6  # how much coverage changes within five pixels where an edge is soft, where it is sharp
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,45 @@ class Regions:
             kind = "object" if region.object else "material"
             cover = frame.mattes[kind].coverage(self.mattes[region])
         return snapped(1 - cover if region.invert else cover)
+
+
+class Composite:
+    """The layers of a frame laid together, in any order, by their share of each pixel; the frame itself has the rest.
+
+    A pixel on an edge holds a mean of what lies on both sides, in the frame and in each painting of it. Laid together
+    as they are they would bring each side's colors into the other's part, a fringe all around; so each part takes its
+    color from its own side of the edge. Pixels that belong to one layer alone are that layer's own, exactly.
+
+    picture and painted: HxWx3 float32 in 0..1. result: the same.
+    """
+
+    def __init__(self, picture: np.ndarray, shares: Sequence[np.ndarray | None]) -> None:
+        self.result = picture
+        parts = [share for share in shares if share is not None]
+        if parts:
+            rest = snapped(1 - np.sum(parts, axis=0))
+            self.result = np.where((rest < 1)[..., None], rest[..., None] * own_side(picture, rest), picture)
+
+    def add(self, painted: np.ndarray, share: np.ndarray | None) -> None:
+        """Lay a painting of the whole frame in its share of the pixels."""
+        self.result = painted if share is None else self.result + share[..., None] * own_side(painted, share)
+
+
+def own_side(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """The picture, where an edge of `share` (HxW) runs with the colors of the side where there is more of it.
+
+    Only sharp edges: a soft mask lays two paintings over each other on purpose.
+    """
+    mixed = (share > 0) & (share < 1)
+    if not mixed.any():
+        return picture
+    window = np.ones((5, 5), np.uint8)
+    sharp = cv2.dilate(share, window) - cv2.erode(share, window)
+    amount = np.where(mixed, np.clip((sharp - _SOFT) / (_SHARP - _SOFT), 0, 1), 0)[..., None]
+    weight = np.square(np.square(share))[..., None]
+    total = cv2.GaussianBlur(weight, (5, 5), 1)[..., None]
+    colors = cv2.GaussianBlur(weight * picture, (5, 5), 1) / np.maximum(total, 1e-9)
+    return np.asarray(picture + np.where(total > 1e-9, amount, 0) * (colors - picture), np.float32)
 
 
 def snapped(cover: np.ndarray) -> np.ndarray:

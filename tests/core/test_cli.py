@@ -102,7 +102,7 @@ def test_style_weights_and_colons_in_paths(material: Material, tmp_path: Path) -
     ("options", "words"),
     [
         (["--strength", "2"], "settings.strength is 2, but has to be between 0 and 1"),
-        (["--strength", "much"], "Argument --strength: invalid float value: 'much'"),
+        (["--strength", "much"], "Argument --strength: 'much' is neither a number nor values"),
         (["--frames", "5-2"], "5-2 runs backward"),
         (["--frames", "one"], "'one' is not a range of frames"),
         (["--motion", "magic"], "Argument --motion: invalid choice: 'magic'"),

@@ -20,7 +20,7 @@ from styletx_core import InputError, Job, run
 from styletx_core.cli import main
 from styletx_core.events import FrameDone
 from styletx_core.job import Region, Style
-from styletx_core.regions import snapped, split
+from styletx_core.regions import Composite, snapped, split
 from styletx_core.shot import open_shot
 from styletx_core.shot.cryptomatte import as_float_bits, murmur3, name_id
 
@@ -85,6 +85,44 @@ def test_every_blender_writes_what_is_read(version: str, tmp_path: Path) -> None
         frame = shot.read(1)
     cover = frame.mattes["object"].coverage(ball)
     assert (frame.index[cover > 0.999] == 1).all() and (cover > 0.999).sum() > 10
+
+
+def disc(softness: float) -> np.ndarray:
+    y, x = np.mgrid[:60, :80]
+    return np.clip((20 - np.hypot(x - 40, y - 30)) / softness + 0.5, 0, 1).astype(np.float32)
+
+
+def mixture(cover: np.ndarray, inside: tuple[float, ...], outside: tuple[float, ...]) -> np.ndarray:
+    return (cover[..., None] * np.float32(inside) + (1 - cover[..., None]) * np.float32(outside)).astype(np.float32)
+
+
+@pytest.mark.parametrize("kept", ["disc", "ground", "neither"])
+def test_an_edge_has_no_fringe_of_what_was_painted_over(kept: str) -> None:
+    """An orange disc on white; one painting makes it blue on gray, another green on black."""
+    cover = snapped(disc(1.5))
+    orange, white, blue, gray, green, black = (
+        (1, 0.5, 0), (1, 1, 1), (0.1, 0.2, 0.9), (0.5, 0.5, 0.5), (0.1, 0.7, 0.2), (0, 0, 0))  # fmt: skip
+    frame, first, second = (mixture(cover, *pair) for pair in ((orange, white), (blue, gray), (green, black)))
+    shares = {"disc": [1 - cover], "ground": [cover], "neither": [cover, 1 - cover]}[kept]
+    paintings = {"disc": [first], "ground": [first], "neither": [first, second]}[kept]
+    wanted = {"disc": (orange, gray), "ground": (blue, white), "neither": (blue, black)}[kept]
+    composite = Composite(frame, shares)
+    for painting, share in zip(paintings, shares, strict=True):
+        composite.add(painting, share)
+    plain = frame + sum(share[..., None] * (one - frame) for one, share in zip(paintings, shares, strict=True))
+    edge = (cover > 0) & (cover < 1)
+    best = mixture(cover, *wanted)
+    errors = [np.abs(found - best)[edge].mean() for found in (composite.result, plain)]
+    assert errors[0] < 0.2 * errors[1]
+    assert np.abs(composite.result - best)[~edge].max() < 1e-6
+
+
+def test_a_soft_mask_is_laid_on_as_it_is() -> None:
+    cover, rng = disc(30), np.random.default_rng(0)
+    frame, painting = (rng.random((60, 80, 3), np.float32) for _ in range(2))
+    composite = Composite(frame, [cover])
+    composite.add(painting, cover)
+    np.testing.assert_allclose(composite.result, frame + cover[..., None] * (painting - frame), atol=1e-6)
 
 
 # What is painted
