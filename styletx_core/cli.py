@@ -40,7 +40,9 @@ from styletx_core.registry import MethodInfo, method_info, methods
 from styletx_core.tune.command import add_command as add_tune
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-SETTINGS = ("method", "strength", "stability", "device", "precision", "weights", "tile", "tileable")
+SETTINGS = (
+    "method", "strength", "stability", "size", "keep_colors", "device", "precision", "weights", "tile", "tileable"
+)  # fmt: skip
 ASSETS = Path(__file__).parent / "assets"
 
 
