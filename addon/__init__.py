@@ -9,9 +9,39 @@ from __future__ import annotations
 
 import sys
 
-from . import operators, panels, preferences, properties, rendering, run, stale, worker_client
+from . import (
+    image_panel,
+    library,
+    operators,
+    panels,
+    preferences,
+    presets,
+    preview_ops,
+    properties,
+    rendering,
+    run,
+    stale,
+    style_ops,
+    style_panel,
+    worker_client,
+)
 
-_MODULES = (properties, preferences, operators, panels, stale, rendering, run, worker_client)
+_MODULES = (
+    properties,
+    preferences,
+    library,
+    style_ops,
+    operators,
+    preview_ops,
+    presets,
+    style_panel,
+    panels,
+    image_panel,
+    stale,
+    rendering,
+    run,
+    worker_client,
+)
 
 
 def register() -> None:

@@ -193,6 +193,12 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     return context.scene if chosen is None else chosen
 
 
+def shown_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose settings the editor under the mouse shows."""
+    in_sequencer = context.area is not None and context.area.type == "SEQUENCE_EDITOR"
+    return sequencer_scene(context) if in_sequencer else context.scene
+
+
 def within_sequencer(scene: bpy.types.Scene) -> contextlib.AbstractContextManager[Any]:
     """Where modifiers of strips can be added and removed: 5.0 dies of it where no sequencer shows a scene."""
     if hasattr(bpy.context, "sequencer_scene"):

@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
-from bpy.props import EnumProperty
-
-import styletx_core
 
 from . import compat, run, strip_run, strips, wiring
 from .properties import state_of
 from .stepping import Result, Steps
 
 
-class _Paint(Steps):
+class Paint(Steps):
+    """An operator that is a run."""
+
     _run: run.Run
 
     @classmethod
@@ -48,14 +45,14 @@ class _Paint(Steps):
         return {"CANCELLED"}
 
 
-class STYLETX_OT_stylize_render(_Paint, bpy.types.Operator):
+class STYLETX_OT_stylize_render(Paint, bpy.types.Operator):
     bl_idname = "styletx.stylize_render"
     bl_label = "Stylize Render"
     bl_description = "Render the frame range, paint it in the picture's style, and show the result in the compositor"
     bl_options = {"REGISTER", "UNDO"}
 
 
-class STYLETX_OT_stylize_frame(_Paint, bpy.types.Operator):
+class STYLETX_OT_stylize_frame(Paint, bpy.types.Operator):
     bl_idname = "styletx.stylize_frame"
     bl_label = "Stylize Frame"
     bl_description = "Render and paint the current frame alone, and show it in the compositor"
@@ -65,7 +62,7 @@ class STYLETX_OT_stylize_frame(_Paint, bpy.types.Operator):
         return int(context.scene.frame_current)
 
 
-class STYLETX_OT_stylize_strips(_Paint, bpy.types.Operator):
+class STYLETX_OT_stylize_strips(Paint, bpy.types.Operator):
     bl_idname = "styletx.stylize_strips"
     bl_label = "Stylize Strips"
     bl_description = "Paint the selected strips in the picture's style, and add the result as new strips above them"
@@ -133,32 +130,6 @@ class STYLETX_OT_remove(bpy.types.Operator):
         return {"FINISHED"}
 
 
-_shipped: list[tuple[str, str, str]] = []
-
-
-def shipped_styles(self: object = None, context: object = None) -> list[tuple[str, str, str]]:
-    """Styles that come with StyleTX, as items of an enumeration (kept: Blender does not keep their texts)."""
-    if not _shipped:
-        folder = Path(styletx_core.__file__).parent / "assets" / "styles"
-        for path in sorted(folder.glob("*.png")):
-            _shipped.append((str(path), path.stem.replace("_", " ").title(), "A style that comes with StyleTX"))
-    return _shipped
-
-
-class STYLETX_OT_use_style(bpy.types.Operator):
-    bl_idname = "styletx.use_style"
-    bl_label = "Style"
-    bl_description = "Use a style that comes with StyleTX"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
-
-    style: EnumProperty(items=shipped_styles)  # type: ignore[valid-type]
-
-    def execute(self, context: bpy.types.Context) -> Result:
-        strips_shown = context.area is not None and context.area.type == "SEQUENCE_EDITOR"
-        scene = compat.sequencer_scene(context) if strips_shown else context.scene
-        state_of(scene).style = self.style
-        return {"FINISHED"}
-
 
 _CLASSES = (
     STYLETX_OT_stylize_render,
@@ -167,7 +138,6 @@ _CLASSES = (
     STYLETX_OT_cancel,
     STYLETX_OT_test_worker,
     STYLETX_OT_remove,
-    STYLETX_OT_use_style,
 )
 
 
@@ -179,6 +149,5 @@ def register() -> None:
 def unregister() -> None:
     if run.current is not None:
         run.current.cancel_requested = True
-    _shipped.clear()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

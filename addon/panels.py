@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
-import bpy.utils.previews
 
-from . import compat, run, wiring
+from . import compat, presets, run, wiring
 from .preferences import wrapped
 from .properties import out_of_date, state_of
+from .style_panel import draw_styles
 
-_previews: Any = None
+if TYPE_CHECKING:
+    from bpy.types import Panel as Mixin
+else:
+    Mixin = object  # mixed into panels; Blender's class has to come once, after them
 
 
-class STYLETX_PT_main(bpy.types.Panel):
-    bl_idname = "STYLETX_PT_main"
-    bl_label = "StyleTX"
+class _Compositor(Mixin):
     bl_space_type = "NODE_EDITOR"
     bl_region_type = "UI"
     bl_category = "StyleTX"
@@ -28,33 +28,8 @@ class STYLETX_PT_main(bpy.types.Panel):
         space: Any = context.space_data
         return space.tree_type == "CompositorNodeTree" and context.scene is not None
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, scene = self.layout, context.scene
-        state = state_of(scene)
-        working = run.current
-        width = letters(context)
 
-        column = draw_settings(layout, state)
-        column.prop(state, "source")
-        if state.source == "SEQUENCE":
-            column.prop(state, "sequence")
-        column.prop(state, "output")
-        column.prop(state, "format")
-
-        column = layout.column(align=True)
-        column.scale_y = 1.3
-        if working is None:
-            column.operator("styletx.stylize_render", icon="RENDER_ANIMATION")
-            column.operator("styletx.stylize_frame", icon="RENDER_STILL")
-        else:
-            draw_progress(column, working)
-        draw_run(layout, width)
-        _draw_result(layout, scene)
-
-
-class STYLETX_PT_strips(bpy.types.Panel):
-    bl_idname = "STYLETX_PT_strips"
-    bl_label = "StyleTX"
+class _Sequencer(Mixin):
     bl_space_type = "SEQUENCE_EDITOR"
     bl_region_type = "UI"
     bl_category = "StyleTX"
@@ -64,10 +39,39 @@ class STYLETX_PT_strips(bpy.types.Panel):
         space: Any = context.space_data
         return space.view_type != "PREVIEW" and compat.sequencer_scene(context) is not None
 
+
+class _Main(Mixin):
+    """Style, button, how it gets on: all that the first picture takes."""
+
+    bl_label = "StyleTX"
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        presets.draw(self.layout, context)
+
+
+class STYLETX_PT_main(_Main, _Compositor, bpy.types.Panel):
+    bl_idname = "STYLETX_PT_main"
+
     def draw(self, context: bpy.types.Context) -> None:
-        state = state_of(compat.sequencer_scene(context))
-        column = draw_settings(self.layout, state)
-        column.prop(state, "output")
+        layout, working = self.layout, run.current
+        draw_styles(layout, state_of(context.scene))
+        column = layout.column(align=True)
+        column.scale_y = 1.3
+        if working is None:
+            column.operator("styletx.stylize_render", icon="RENDER_ANIMATION")
+            column.operator("styletx.stylize_frame", icon="RENDER_STILL")
+            column.operator("styletx.preview_frame", icon="IMAGE_DATA")
+        else:
+            draw_progress(column, working)
+        draw_run(layout, letters(context))
+        _draw_result(layout, context.scene)
+
+
+class STYLETX_PT_strips(_Main, _Sequencer, bpy.types.Panel):
+    bl_idname = "STYLETX_PT_strips"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        draw_styles(self.layout, state_of(compat.sequencer_scene(context)))
         column = self.layout.column(align=True)
         column.scale_y = 1.3
         if run.current is None:
@@ -75,6 +79,60 @@ class STYLETX_PT_strips(bpy.types.Panel):
         else:
             draw_progress(column, run.current)
         draw_run(self.layout, letters(context))
+
+
+class _Look(Mixin):
+    """How it is painted."""
+
+    bl_label = "Look"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column, state = settings_column(self.layout), state_of(compat.shown_scene(context))
+        column.prop(state, "method")
+        column.prop(state, "strength")
+        column.prop(state, "stability")
+
+
+class STYLETX_PT_look(_Look, _Compositor, bpy.types.Panel):
+    bl_idname = "STYLETX_PT_look"
+    bl_parent_id = "STYLETX_PT_main"
+
+
+class STYLETX_PT_strips_look(_Look, _Sequencer, bpy.types.Panel):
+    bl_idname = "STYLETX_PT_strips_look"
+    bl_parent_id = "STYLETX_PT_strips"
+
+
+class STYLETX_PT_frames(_Compositor, bpy.types.Panel):
+    """Where frames come from and go to."""
+
+    bl_idname = "STYLETX_PT_frames"
+    bl_parent_id = "STYLETX_PT_main"
+    bl_label = "Frames"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column, state = settings_column(self.layout), state_of(context.scene)
+        column.prop(state, "source")
+        if state.source == "SEQUENCE":
+            column.prop(state, "sequence")
+        elif len(context.scene.view_layers) > 1:
+            column.prop_search(state, "view_layer", context.scene, "view_layers")
+        column.prop(state, "motion")
+        column.prop(state, "output")
+        column.prop(state, "format")
+
+
+class STYLETX_PT_strips_frames(_Sequencer, bpy.types.Panel):
+    """Where frames go to."""
+
+    bl_idname = "STYLETX_PT_strips_frames"
+    bl_parent_id = "STYLETX_PT_strips"
+    bl_label = "Frames"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column, state = settings_column(self.layout), state_of(compat.sequencer_scene(context))
+        column.prop(state, "motion")
+        column.prop(state, "output")
 
 
 def draw_strip_menu(self: Any, context: bpy.types.Context) -> None:
@@ -88,25 +146,12 @@ def letters(context: bpy.types.Context) -> int:
     return int(context.region.width / (7.5 * context.preferences.system.ui_scale))
 
 
-def draw_settings(layout: bpy.types.UILayout, state: Any) -> bpy.types.UILayout:
-    """Style, and how it is painted; returns the column for more settings."""
-    column = layout.column()
-    column.enabled = run.current is None
-    icon = _preview(bpy.path.abspath(state.style)) if state.style else 0
-    if icon:
-        column.template_icon(icon_value=icon, scale=7)
-    row = column.row(align=True)
-    row.prop(state, "style", text="")
-    row.operator_menu_enum("styletx.use_style", "style", text="", icon="PRESET")
-
+def settings_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """A column for settings, which cannot be changed while StyleTX is at work."""
     column = layout.column()
     column.enabled = run.current is None
     column.use_property_split = True
     column.use_property_decorate = False
-    column.prop(state, "method")
-    column.prop(state, "strength")
-    column.prop(state, "stability")
-    column.prop(state, "motion")
     return column
 
 
@@ -145,10 +190,13 @@ def _draw_result(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         if why:
             box.label(text=f"Out of date: {why}", icon="FILE_REFRESH")
         single = state.result_first == state.result_last
-        box.label(text=f"Frame {state.result_first}" if single
-                  else f"Frames {state.result_first} to {state.result_last}", icon="CHECKMARK")
+        box.label(
+            text=f"Frame {state.result_first}" if single else f"Frames {state.result_first} to {state.result_last}",
+            icon="CHECKMARK",
+        )
         if state.result_error >= 0:
             box.label(text=f"Temporal error {state.result_error:.3f} (alone {state.result_alone_error:.3f})")
+        box.operator("styletx.play_result", icon="PLAY")
         box.operator("styletx.remove", icon="X")
 
 
@@ -158,28 +206,23 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _preview(path: str) -> int:
-    """Icon of a picture file; 0 where there is none."""
-    if _previews is None or not Path(path).is_file():
-        return 0
-    if path not in _previews:
-        _previews.load(path, path, "IMAGE")
-    return int(_previews[path].icon_id)
+_CLASSES = (
+    STYLETX_PT_main,
+    STYLETX_PT_look,
+    STYLETX_PT_frames,
+    STYLETX_PT_strips,
+    STYLETX_PT_strips_look,
+    STYLETX_PT_strips_frames,
+)
 
 
 def register() -> None:
-    global _previews
-    _previews = bpy.utils.previews.new()
-    bpy.utils.register_class(STYLETX_PT_main)
-    bpy.utils.register_class(STYLETX_PT_strips)
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
     bpy.types.SEQUENCER_MT_strip.append(draw_strip_menu)
 
 
 def unregister() -> None:
-    global _previews
     bpy.types.SEQUENCER_MT_strip.remove(draw_strip_menu)
-    bpy.utils.unregister_class(STYLETX_PT_strips)
-    bpy.utils.unregister_class(STYLETX_PT_main)
-    if _previews is not None:
-        bpy.utils.previews.remove(_previews)
-        _previews = None
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import CollectionProperty, EnumProperty, StringProperty
 
 from styletx_core.errors import InputError
 
@@ -22,6 +22,12 @@ PACKAGES = {
     "safetensors": "safetensors",
 }
 """Module that a job imports -> the package it comes in."""
+
+
+class StyleTXFolder(bpy.types.PropertyGroup):
+    """A folder of style pictures."""
+
+    path: StringProperty(name="Folder", description="Its pictures are in the library", subtype="DIR_PATH")  # type: ignore[valid-type]
 
 
 class StyleTXPreferences(bpy.types.AddonPreferences):
@@ -49,8 +55,10 @@ class StyleTXPreferences(bpy.types.AddonPreferences):
         ],
     )
 
+    folders: CollectionProperty(type=StyleTXFolder)  # type: ignore[valid-type]
+
     def draw(self, context: bpy.types.Context) -> None:
-        from . import run
+        from . import run, style_panel
 
         column = self.layout.column()
         column.use_property_split = True
@@ -64,6 +72,7 @@ class StyleTXPreferences(bpy.types.AddonPreferences):
             box.alert = run.test_failed
             for line in run.tested.splitlines():
                 wrapped(box, line, 90)
+        style_panel.draw_folders(self.layout, self)
 
 
 def preferences() -> StyleTXPreferences:
@@ -118,8 +127,10 @@ def wrapped(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE
 
 
 def register() -> None:
+    bpy.utils.register_class(StyleTXFolder)
     bpy.utils.register_class(StyleTXPreferences)
 
 
 def unregister() -> None:
     bpy.utils.unregister_class(StyleTXPreferences)
+    bpy.utils.unregister_class(StyleTXFolder)

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 from bpy.props import (
     BoolProperty,
+    CollectionProperty,
     EnumProperty,
     FloatProperty,
     IntProperty,
@@ -19,17 +20,85 @@ from bpy.props import (
 
 from styletx_core import methods
 
+from . import library
 from .shots import resolution, view_settings
 
 METHODS = [(info.name, info.title, f"{info.description} {info.paper}") for info in methods()]
 
 
+_shown: dict[str, list[tuple[str, str, str, int, int]]] = {}
+
+
+class StyleTXStyle(bpy.types.PropertyGroup):
+    """A style of the blend."""
+
+    path: StringProperty(  # type: ignore[valid-type]
+        name="Style", description="The picture in whose style the shot is painted", subtype="FILE_PATH"
+    )
+    weight: FloatProperty(  # type: ignore[valid-type]
+        name="Weight", description="Share of this style in the blend: only the ratio of the weights counts",
+        default=1.0, min=0.0, max=1.0, subtype="FACTOR",
+    )  # fmt: skip
+
+
+def _style(self: Any) -> str:
+    return str(self.styles[0].path) if self.styles else ""
+
+
+def _set_style(self: Any, path: str) -> None:
+    (self.styles[0] if self.styles else self.styles.add()).path = path
+
+
+def active_style(state: Any) -> Any | None:
+    """The style that the library's thumbnails choose; None where the scene has none yet."""
+    return state.styles[min(state.active_style, len(state.styles) - 1)] if state.styles else None
+
+
+def _library_items(self: Any, context: Any) -> list[tuple[str, str, str, int, int]]:
+    """The library, and what is chosen where that is not in it."""
+    found = library.items()
+    active = active_style(self)
+    path = str(library.find(active.path)) if active is not None and active.path else ""
+    if path and all(item[0] != path for item in found):
+        name = bpy.path.display_name_from_filepath(path)
+        found = [*found, (path, name, "A picture file", library.icon(library.find(path)), len(found) + 1)]
+    elif not path:
+        found = [("NONE", "Choose a style", "Nothing is chosen yet", 0, 0), *found]
+    _shown[path] = found  # Blender keeps no texts
+    return found
+
+
+def _library(self: Any) -> int:
+    active = active_style(self)
+    path = str(library.find(active.path)) if active is not None and active.path else ""
+    return next((item[4] for item in _library_items(self, None) if item[0] == path), 0)
+
+
+def _set_library(self: Any, number: int) -> None:
+    path = next((item[0] for item in _library_items(self, None) if item[4] == number), "NONE")
+    if path != "NONE":
+        (active_style(self) or self.styles.add()).path = path
+
+
+def _split(self: Any, context: Any) -> None:
+    from . import preview
+
+    preview.split(self.id_data)
+
+
 class StyleTXSettings(bpy.types.PropertyGroup):
     """`scene.styletx`."""
 
+    styles: CollectionProperty(type=StyleTXStyle)  # type: ignore[valid-type]
+    active_style: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     style: StringProperty(  # type: ignore[valid-type]
-        name="Style", description="The picture in whose style the shot is painted", subtype="FILE_PATH"
-    )
+        name="Style", description="The picture in whose style the shot is painted: the first of the blend",
+        subtype="FILE_PATH", get=_style, set=_set_style,
+    )  # fmt: skip
+    library: EnumProperty(  # type: ignore[valid-type]
+        name="Library", description="Styles that come with StyleTX, your own, and those in the folders of the "
+        "preferences", items=_library_items, get=_library, set=_set_library,
+    )  # fmt: skip
     method: EnumProperty(name="Method", description="The network that paints", items=METHODS)  # type: ignore[valid-type]
     strength: FloatProperty(  # type: ignore[valid-type]
         name="Strength", description="0 is the render itself, 1 the full style",
@@ -49,12 +118,22 @@ class StyleTXSettings(bpy.types.PropertyGroup):
             ("none", "None", "Every frame is painted alone"),
         ],
     )
+    preview_full: BoolProperty(  # type: ignore[valid-type]
+        name="Full Size", description="After the quick preview, render and paint the frame as large as the render"
+    )
+    preview_split: FloatProperty(  # type: ignore[valid-type]
+        name="Original", description="How much of the preview, from the left, shows the original",
+        default=0.0, min=0.0, max=1.0, subtype="FACTOR", update=_split, options=set(),
+    )  # fmt: skip
     source: EnumProperty(  # type: ignore[valid-type]
         name="Source",
         items=[
             ("RENDER", "Render", "Render the frame range with the passes that are needed"),
             ("SEQUENCE", "Rendered Sequence", "Take frames that are rendered already, best as multilayer OpenEXR"),
         ],
+    )
+    view_layer: StringProperty(  # type: ignore[valid-type]
+        name="View Layer", description="The one that is painted; none: the one that the compositor shows"
     )
     sequence: StringProperty(  # type: ignore[valid-type]
         name="Frames", description="Folder of the frames, or one of them", subtype="FILE_PATH"
@@ -102,13 +181,15 @@ def state_of(scene: bpy.types.Scene) -> StyleTXSettings:
 def result_key(scene: bpy.types.Scene) -> str:
     """A hash of what painted frames depend on that is quick to look up: settings, size, view, state of the render."""
     state = state_of(scene)
-    names = ("style", "method", "strength", "stability", "motion", "source", "format")
+    names = ("method", "strength", "stability", "motion", "source", "format")
     values: dict[str, Any] = {name: getattr(state, name) for name in names}
+    values["styles"] = style_key(state)
     if state.source == "SEQUENCE":
         values["sequence"] = state.sequence
     else:
         values |= {
             "rendered": state.rendered,
+            "view layer": state.view_layer,
             "resolution": resolution(scene),
             "engine": scene.render.engine,
             "transparent": scene.render.film_transparent,
@@ -116,6 +197,11 @@ def result_key(scene: bpy.types.Scene) -> str:
         }
     values["view"] = view_settings(scene)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def style_key(state: Any) -> list[Any]:
+    """What a blend of styles is told by."""
+    return [(style.path, style.weight) for style in state.styles]
 
 
 def out_of_date(scene: bpy.types.Scene) -> str:
@@ -135,6 +221,7 @@ def out_of_date(scene: bpy.types.Scene) -> str:
 
 
 def register() -> None:
+    bpy.utils.register_class(StyleTXStyle)
     bpy.utils.register_class(StyleTXSettings)
     scenes: Any = bpy.types.Scene
     pointer: Any = PointerProperty
@@ -145,3 +232,5 @@ def unregister() -> None:
     scenes: Any = bpy.types.Scene
     del scenes.styletx
     bpy.utils.unregister_class(StyleTXSettings)
+    bpy.utils.unregister_class(StyleTXStyle)
+    _shown.clear()

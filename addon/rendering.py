@@ -105,10 +105,13 @@ class FrameStore:
             temporary.write_text(json.dumps({"fingerprint": fingerprint, "frames": sorted(frames)}), "utf-8")
 
 
-def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path) -> None:
-    """Render one frame with all passes to `path`, here and now. Raises WorkError when no file came of it."""
+def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, side: int = 0) -> None:
+    """Render one frame with all passes to `path`, here and now. Raises WorkError when no file came of it.
+
+    side: the length of the picture's shorter side; 0 renders it as large as the scene says.
+    """
     before = {image.name for image in bpy.data.images}
-    name = _copy(scene, layer, frame, path).name
+    name = _copy(scene, layer, frame, path, side).name
     clock = _clock(frame).name
     path.unlink(missing_ok=True)
     try:
@@ -127,16 +130,18 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path) -> 
         raise WorkError(f"Frame {frame} was rendered without a file: render it with F12 to see what is wrong.")
 
 
-def render_beside(scene: bpy.types.Scene, layer: str, frames: dict[int, Path]) -> Generator[int, None, None]:
+def render_beside(
+    scene: bpy.types.Scene, layer: str, frames: dict[int, Path], side: int = 0
+) -> Generator[int, None, None]:
     """Render frames while the interface goes on: yields each frame when it is there, and -1 while there is none."""
     named = [[frame, str(path)] for frame, path in frames.items()]
-    yield from beside(render_frames, [scene.name, layer, named], list(frames))
+    yield from beside(render_frames, [scene.name, layer, named, side], list(frames))
 
 
-def render_frames(scene: str, layer: str, frames: list[tuple[int, str]]) -> Iterator[int]:
+def render_frames(scene: str, layer: str, frames: list[tuple[int, str]], side: int = 0) -> Iterator[int]:
     """Render frames, each to its path, here and now; yields each frame when it is there."""
     for frame, path in frames:
-        render_frame(bpy.data.scenes[scene], layer, frame, Path(path))
+        render_frame(bpy.data.scenes[scene], layer, frame, Path(path), side)
         yield frame
 
 
@@ -219,12 +224,16 @@ def remove_leftovers() -> None:
             bpy.data.scenes.remove(scene)
 
 
-def _copy(scene: bpy.types.Scene, layer: str, frame: int, path: Path) -> bpy.types.Scene:
+def _copy(scene: bpy.types.Scene, layer: str, frame: int, path: Path, side: int) -> bpy.types.Scene:
     """A copy of the scene that renders one frame as it is, with the passes, to a multilayer EXR."""
     copy = scene.copy()
     copy.name = TEMPORARY
     copy[TEMPORARY] = 1
     render = copy.render
+    if side:
+        size = resolution(scene)
+        render.resolution_x, render.resolution_y = (max(16, round(side * length / min(size))) for length in size)
+        render.resolution_percentage = 100
     compat.without_compositor(copy)
     compat.multilayer_exr(render.image_settings)
     render.filepath = compat.literal_path(str(path))

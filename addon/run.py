@@ -18,7 +18,7 @@ import bpy
 from styletx_core import events
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
-from . import rendering, scene_job, shots, stale, wiring, worker_client
+from . import library, rendering, scene_job, shots, stale, wiring, worker_client
 from .preferences import missing_sentence, worker_python
 from .properties import result_key, state_of
 
@@ -45,7 +45,7 @@ class Run:
 
     def __init__(self, scene: bpy.types.Scene, frame: int | None, windowed: bool) -> None:
         """frame: paint this one alone; None paints the frame range. windowed: there is an interface to keep alive."""
-        self._name = scene.name
+        self._name, self._library = scene.name, scene.library and scene.library.filepath
         self.frame = frame
         self.windowed = windowed
         self.state = "RUNNING"  # then DONE, CANCELLED or FAILED
@@ -63,7 +63,8 @@ class Run:
     @property
     def scene(self) -> bpy.types.Scene:
         """Looked up each time: an undo between two steps replaces all data."""
-        scene: bpy.types.Scene | None = bpy.data.scenes.get(self._name)
+        scenes: Any = bpy.data.scenes  # Blender's types do not know of a library in the key
+        scene: bpy.types.Scene | None = scenes.get((self._name, self._library))
         if scene is None:
             raise InputError(f"The scene '{self._name}' is gone or was renamed: start again.")
         return scene
@@ -91,6 +92,7 @@ class Run:
 
     def _steps(self) -> Steps:
         scene = self.scene
+        wiring.check(scene)
         stale.hear(scene)
         sequence = state_of(scene).source == "SEQUENCE"
         frames = [self.frame] if self.frame is not None else shots.frames_of(scene)
@@ -98,7 +100,7 @@ class Run:
             raise InputError(f"Frame {frames[0]} is below 0: only frames from 0 on can be painted.")
         self.notices += [] if sequence else rendering.check(scene, frames)
         self.notices += scene_job.check(scene)
-        scene_job.style_picture(scene)
+        library.chosen(state_of(scene))
         layer = wiring.source_layer(scene)
         folders, notices = scene_job.folders(scene, self.frame is not None)
         self.notices += notices

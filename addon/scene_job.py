@@ -14,7 +14,7 @@ import bpy
 from styletx_core import Job
 from styletx_core.errors import InputError
 
-from . import compat, wiring
+from . import compat, library, wiring
 from .preferences import preferences
 from .properties import state_of
 from .shots import view_settings
@@ -55,23 +55,6 @@ def folders(scene: bpy.types.Scene, single: bool) -> tuple[Folders, list[str]]:
     else:
         base = Path(bpy.path.abspath(text))
     return Folders(base / bpy.path.clean_name(scene.name), single), notices
-
-
-def style_picture(scene: bpy.types.Scene) -> str:
-    """The style's path. Raises InputError where it is no picture."""
-    import imbuf
-
-    text = state_of(scene).style.strip()
-    if not text:
-        raise InputError("No style is chosen: give the picture in whose style the shot is to be painted.")
-    path = bpy.path.abspath(text)
-    if not Path(path).is_file():
-        raise InputError(f"There is no style picture '{path}': choose another one.")
-    try:
-        imbuf.load(path).free()
-    except Exception:
-        raise InputError(f"The style '{path}' cannot be read as a picture: choose a PNG, JPEG, TIFF or EXR.") from None
-    return path
 
 
 def sequence_source(scene: bpy.types.Scene) -> Path:
@@ -131,16 +114,16 @@ def motion_source(scene: bpy.types.Scene, cameras: set[str]) -> tuple[str, str]:
 
 
 def gather(
-    scene: bpy.types.Scene, source: Path, frames: tuple[int, int], camera: Path | None, motion: str, painted: Path,
-    view: dict[str, Any] | None = None, output_format: str | None = None,
+    scene: bpy.types.Scene, source: Path, frames: tuple[int, int] | None, camera: Path | None, motion: str,
+    painted: Path, view: dict[str, Any] | None = None, output_format: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The job as plain values; view, output_format: other ones than the scene's. Raises InputError for wrong values."""
     state = state_of(scene)
     job = Job.from_dict(
         {
-            "input": {"path": str(source), "frames": list(frames), "camera": str(camera) if camera else None},
+            "input": {"path": str(source), "frames": frames and list(frames), "camera": camera and str(camera)},
             "motion": motion,
-            "styles": [{"path": style_picture(scene)}],
+            "styles": library.chosen(state),
             "settings": {
                 "method": state.method,
                 "strength": state.strength,

@@ -98,5 +98,5 @@ def redraw(context: bpy.types.Context) -> None:
     """Have the panel drawn again, in whichever windows it is shown."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"NODE_EDITOR", "SEQUENCE_EDITOR", "PREFERENCES"}:
+            if area.type in {"NODE_EDITOR", "SEQUENCE_EDITOR", "IMAGE_EDITOR", "PREFERENCES"}:
                 area.tag_redraw()

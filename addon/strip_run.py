@@ -17,7 +17,8 @@ import bpy
 from styletx_core import events
 from styletx_core.errors import InputError
 
-from . import rendering, scene_job, strip_frames, strip_place, strips
+from . import library, rendering, strip_frames, strip_place, strips
+from .properties import state_of
 from .run import Run, Steps
 
 
@@ -31,7 +32,7 @@ class StripRun(Run):
     def _steps(self) -> Steps:
         targets, notices = strips.gather(self.scene)
         self.notices += notices
-        scene_job.style_picture(self.scene)
+        library.chosen(state_of(self.scene))
         yield from self._start_worker()
         for number, target in enumerate(targets, 1):
             self.subject = target.name if len(targets) == 1 else f"{target.name} ({number} of {len(targets)})"

@@ -16,7 +16,7 @@ import bpy
 from styletx_core.errors import InputError
 
 from . import compat, scene_job
-from .properties import state_of
+from .properties import state_of, style_key
 from .shots import resolution, view_settings
 from .strip_frames import inputs, path_of
 
@@ -140,8 +140,9 @@ def _key(scene: bpy.types.Scene, strip: Any, linear: bool) -> str:
     of the .blend beside it; and the same work, interrupted, is found again.
     """
     state = state_of(scene)
-    settings = ("style", "method", "strength", "stability", "motion")
+    settings = ("method", "strength", "stability", "motion")
     values: list[Any] = [getattr(state, name) for name in settings]
+    values += style_key(state)
     values += [bpy.data.filepath, scene.name, strip.name, strip.type, *compat.strip_range(strip)]
     values += [path for path, _ in _files(strip, ())]
     values += [view_settings(scene) if linear else None]

@@ -17,6 +17,7 @@ import bpy
 from styletx_core.errors import InputError
 
 from . import compat
+from .properties import state_of
 
 NAME = "StyleTX"
 TAG = "styletx"
@@ -61,10 +62,24 @@ def check_display_output(scene: bpy.types.Scene) -> None:
         )
 
 
+def check(scene: bpy.types.Scene) -> None:
+    """Refuse (InputError) a scene whose compositor cannot be given our group."""
+    if scene.library is not None:
+        raise InputError(f"The scene '{scene.name}' is linked from another file: open that file to paint it.")
+    tree = compat.compositor_tree(scene)
+    if tree is not None and tree.library is not None:
+        raise InputError("The compositor's nodes are linked from another file: make them local to see the result.")
+
+
 def source_layer(scene: bpy.types.Scene) -> str:
-    """The view layer whose picture is stylized: the one that the compositor shows, else the first that renders."""
+    """The view layer whose picture is stylized: the chosen one, or the one that the compositor shows, or the first."""
     tree = compat.compositor_tree(scene)
     used = [layer.name for layer in scene.view_layers if layer.use]
+    chosen = state_of(scene).view_layer
+    if chosen:
+        if chosen not in used:
+            raise InputError(f"The view layer '{chosen}' is not there or not rendered: choose another one.")
+        return str(chosen)
     if tree is not None:
         for node in _render_layers(tree, scene):
             if node.layer in used and node.outputs["Image"].is_linked:
@@ -88,8 +103,6 @@ def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
         compat.use_nodes(scene)
         if any(not _is_plain(node) for node in tree.nodes):
             notices.append("Use Nodes of the compositor was off and is on now: the tree's other nodes act as well.")
-    if tree.library is not None or (tree.id_data.library is not None):
-        raise InputError("The compositor's nodes are linked from another file: make them local to see the result.")
     node = _group_node(tree)
     if node is None:
         node = tree.nodes.new("CompositorNodeGroup")
@@ -100,8 +113,13 @@ def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
         # a copy of a scene shares the group with the first: each needs a sequence of its own
         node.node_tree = node.node_tree.copy()
     _fill(scene, node.node_tree, sequence)
+    behind = next((link.from_node for link in node.inputs["Original"].links), None)
+    if behind is not None and behind in _render_layers(tree, scene) and behind.layer != layer:
+        _take_out(tree, node)
     if not (node.inputs["Original"].is_linked and node.outputs["Image"].is_linked):
         _insert(tree, scene, layer, node)
+    if not node.outputs["Image"].is_linked:
+        notices.append("The compositor does not use the render: link the node 'StyleTX' to where you want to see it.")
     if not scene.render.use_compositing:
         notices.append("Compositing is off in Output > Post Processing: switch it on to see the result in renders.")
     return notices
@@ -113,12 +131,7 @@ def unwire(scene: bpy.types.Scene) -> bool:
     node = _group_node(tree) if tree is not None else None
     if tree is None or node is None:
         return False
-    source = next((link.from_socket for link in node.inputs["Original"].links), None)
-    for link in list(node.outputs["Image"].links):
-        target = link.to_socket
-        tree.links.remove(link)
-        if source is not None:
-            tree.links.new(source, target)
+    _take_out(tree, node)
     group = node.node_tree
     tree.nodes.remove(node)
     if group.users == 0:
@@ -127,6 +140,18 @@ def unwire(scene: bpy.types.Scene) -> bool:
         if picture is not None and picture.users == 0:
             bpy.data.images.remove(picture)
     return True
+
+
+def _take_out(tree: Any, node: Any) -> None:
+    """Lead the links behind the group back to what is before it."""
+    source = next((link.from_socket for link in node.inputs["Original"].links), None)
+    for link in list(node.outputs["Image"].links):
+        target = link.to_socket
+        tree.links.remove(link)
+        if source is not None:
+            tree.links.new(source, target)
+    for link in list(node.inputs["Original"].links):
+        tree.links.remove(link)
 
 
 def wired(scene: bpy.types.Scene) -> bool:

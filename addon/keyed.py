@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of `scene.styletx` that are animated: what they are on each frame, with nothing of the scene touched.
+
+F-curves are evaluated as they are. Drivers are evaluated in an empty scene of our own that steps through the frames,
+with whatever they look at: stepping the user's scene would be slow, and would lose what is moved and not keyed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import bpy
+
+from styletx_core.errors import InputError
+
+from . import compat
+from .properties import state_of
+from .shots import TEMPORARY
+
+PREFIX = "styletx."
+
+
+def curves(scene: bpy.types.Scene) -> dict[str, Any]:
+    """F-curves that move settings, by the path below `scene.styletx`; a setting with a driver has no other."""
+    moved = {path: curve for path, curve in _ours(compat.action_curves(scene.animation_data)) if not curve.mute}
+    return {path: curve for path, curve in moved.items() if path not in drivers(scene)}
+
+
+def drivers(scene: bpy.types.Scene) -> dict[str, Any]:
+    """Drivers of settings, by the path below `scene.styletx`."""
+    animation = scene.animation_data
+    return {path: curve for path, curve in _ours(animation.drivers if animation else ()) if not curve.mute}
+
+
+def _ours(found: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    for curve in found:
+        if curve.data_path.startswith(PREFIX):
+            yield curve.data_path.removeprefix(PREFIX), curve
+
+
+def sample(scene: bpy.types.Scene, frames: Iterable[int]) -> Iterator[tuple[int, dict[str, float]]]:
+    """(frame, value of every animated setting) one frame after the other. Raises InputError for a driver that fails."""
+    moved, driven = curves(scene), drivers(scene)
+    for curve in (*driven.values(), *moved.values()):
+        _resolve(scene, curve.data_path)
+    if not driven:
+        for frame in frames:
+            yield frame, {path: _within(scene, path, curve.evaluate(frame)) for path, curve in moved.items()}
+        return
+    stage = bpy.data.scenes.new(TEMPORARY)
+    stage[TEMPORARY] = 1
+    name = stage.name
+    try:
+        render = scene.render
+        stage.render.frame_map_old, stage.render.frame_map_new = render.frame_map_old, render.frame_map_new
+        for _ in state_of(scene).styles:
+            state_of(stage).styles.add()
+        for curve in driven.values():
+            stage.animation_data_create().drivers.from_existing(src_driver=curve)
+        for frame in frames:
+            stage.frame_set(frame)
+            values = {path: _within(scene, path, curve.evaluate(frame)) for path, curve in moved.items()}
+            evaluated: Any = stage.evaluated_get(stage.view_layers[0].depsgraph)
+            for path in driven:
+                values[path] = float(evaluated.path_resolve(PREFIX + path))
+            for curve in stage.animation_data.drivers:
+                if not curve.driver.is_valid:
+                    told = curve.data_path.removeprefix(PREFIX)
+                    raise InputError(f"The driver of the setting '{told}' fails: mend it in the Drivers editor.")
+            yield frame, values
+            if name not in bpy.data.scenes:  # an undo between two steps took our scene away
+                raise InputError("The scene was undone while StyleTX read its drivers: start again.")
+    finally:
+        if name in bpy.data.scenes:
+            bpy.data.scenes.remove(bpy.data.scenes[name])
+
+
+def described(curve: Any) -> list[Any]:
+    """What an F-curve or a driver is told by."""
+    driver = getattr(curve, "driver", None)
+    if driver is not None:
+        seen = [
+            (target.id and target.id.name_full, target.data_path, target.transform_type)
+            for variable in driver.variables
+            for target in variable.targets
+        ]
+        return [curve.data_path, curve.array_index, driver.type, driver.expression, seen]
+    points = [
+        (*point.co, *point.handle_left, *point.handle_right, point.interpolation, point.easing)
+        for point in curve.keyframe_points
+    ]
+    return [curve.data_path, curve.array_index, curve.extrapolation, curve.mute, len(curve.modifiers), points]
+
+
+def _resolve(scene: bpy.types.Scene, path: str) -> None:
+    try:
+        scene.path_resolve(path)
+    except ValueError:
+        raise InputError(f"The scene has an animation of '{path}', which is not there: delete its F-curve.") from None
+
+
+def _within(scene: bpy.types.Scene, path: str, value: float) -> float:
+    """A value in the limits of its property: F-curves overshoot."""
+    head, _, name = path.rpartition(".")
+    state: Any = state_of(scene)
+    owner = state.path_resolve(head) if head else state
+    prop = owner.bl_rna.properties[name]
+    return float(min(max(value, prop.hard_min), prop.hard_max))
