@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import closing, redirect_stdout
+from contextlib import closing, redirect_stdout, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -35,7 +35,7 @@ from styletx_core.job import (
 )
 from styletx_core.keyed import Keyed
 from styletx_core.options import Value, find
-from styletx_core.progress import BAR, Lines, Quiet, Status, bar, left
+from styletx_core.progress import BAR, Lines, OpenJD, Quiet, Status, bar, left
 from styletx_core.registry import MethodInfo, method_info, methods
 from styletx_core.tune.command import add_command as add_tune
 
@@ -85,6 +85,47 @@ def _parser() -> argparse.ArgumentParser:
 
     stylize = commands.add_parser("stylize", help="stylize a picture, a sequence of frames or a movie")
     stylize.set_defaults(command=_stylize)
+    _add_job(stylize)
+    stylize.add_argument(
+        "--chunk", type=_frames, metavar="A-B", help="make these frames of the shot; others do the rest"
+    )
+    _add_progress(stylize)
+
+    farm = commands.add_parser("farm-job", help="write an Open Job Description template for a render farm")
+    farm.set_defaults(command=_farm_job, chunk=None)
+    _add_job(farm)
+    farm.add_argument("--bundle", required=True, metavar="DIR", help="directory for the template and its parameters")
+    farm.add_argument("--chunk-frames", type=int, default=24, metavar="N", help="frames a task (default: %(default)s)")
+
+    job = commands.add_parser("run", help="run a job file")
+    job.set_defaults(command=_run_file)
+    job.add_argument("job", metavar="JOB.json", help="paths inside are relative to the working directory")
+    job.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change a field of the job, such as input.path or styles.0.weight",
+    )
+    _add_progress(job)
+
+    demo = commands.add_parser("demo", help="stylize a small sample shot in the styles that ship with StyleTX")
+    demo.set_defaults(command=_demo)
+    demo.add_argument("--output", default="styletx_demo", metavar="DIR", help="(default: %(default)s)")
+    demo.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    _add_progress(demo)
+
+    add_evaluate(commands, _frames)
+    add_tune(commands, _frames, _view)
+
+    listing = commands.add_parser("methods", help="list the methods")
+    listing.set_defaults(command=_methods)
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _add_job(stylize: argparse.ArgumentParser) -> None:
+    """What describes a job."""
     stylize.add_argument(
         "input",
         metavar="INPUT",
@@ -185,34 +226,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="replace results of another job; those of the same job are kept",
     )
-    _add_progress(stylize)
-
-    job = commands.add_parser("run", help="run a job file")
-    job.set_defaults(command=_run_file)
-    job.add_argument("job", metavar="JOB.json", help="paths inside are relative to the working directory")
-    _add_progress(job)
-
-    demo = commands.add_parser("demo", help="stylize a small sample shot in the styles that ship with StyleTX")
-    demo.set_defaults(command=_demo)
-    demo.add_argument("--output", default="styletx_demo", metavar="DIR", help="(default: %(default)s)")
-    demo.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
-    _add_progress(demo)
-
-    add_evaluate(commands, _frames)
-    add_tune(commands, _frames, _view)
-
-    listing = commands.add_parser("methods", help="list the methods")
-    listing.set_defaults(command=_methods)
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    return parser
 
 
 def _add_progress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--progress",
-        choices=("bar", "json", "none"),
+        choices=("bar", "json", "openjd", "none"),
         default="bar",
-        help="a bar on stderr, events as JSON lines on stdout, or nothing (default: bar)",
+        help="a bar on stderr, JSON lines or Open Job Description's lines on stdout, or nothing (default: bar)",
     )
 
 
@@ -297,13 +318,29 @@ def _style(text: str) -> dict[str, Any]:
 
 
 def _stylize(options: argparse.Namespace) -> int:
-    job = Job.from_dict(
+    return _run(_job(options), options.progress)
+
+
+def _farm_job(options: argparse.Namespace) -> int:
+    from styletx_core.farm import write_bundle
+
+    if options.chunk_frames < 1:
+        raise InputError(f"--chunk-frames is {options.chunk_frames}; give 1 or more.")
+    tasks = write_bundle(_job(options), options.bundle, options.chunk_frames)
+    print(f"{tasks} task{'s' * (tasks > 1)}", file=sys.stderr)
+    print(Path(options.bundle) / "template.json")
+    return OK
+
+
+def _job(options: argparse.Namespace) -> Job:
+    return Job.from_dict(
         {
             "input": {
                 "path": options.input,
                 "frames": options.frames,
                 "layer": options.layer,
                 "camera": options.camera,
+                "chunk": options.chunk,
             },
             "motion": options.motion,
             "styles": options.style,
@@ -319,7 +356,6 @@ def _stylize(options: argparse.Namespace) -> int:
             },
         }
     )
-    return _run(job, options.progress)
 
 
 def _view(options: argparse.Namespace) -> ViewSettings:
@@ -361,7 +397,28 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _run_file(options: argparse.Namespace) -> int:
-    return _run(Job.load(options.job), options.progress)
+    data = Job.load(options.job).to_dict()
+    for text in options.set:
+        _set(data, text)
+    return _run(Job.from_dict(data), options.progress)
+
+
+def _set(data: Any, text: str) -> None:
+    """Change a field of a job's plain values as "styles.0.weight=2" says. Raises InputError."""
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"'--set {text}' has no value; write --set FIELD=VALUE.")
+    *path, name = (int(part) if part.isdecimal() else part for part in field.split("."))
+    try:
+        for part in path:
+            data = data[part]
+        was = data[name]
+    except (KeyError, IndexError, TypeError):
+        raise InputError(f"The job has no field '{field}'; see the job file.") from None
+    if not isinstance(was, str):  # what is null may be a text, too
+        with suppress(ValueError):
+            value = json.loads(value)
+    data[name] = value
 
 
 def _methods(options: argparse.Namespace) -> int:
@@ -396,13 +453,16 @@ def _run(job: Job, progress: str) -> int:
     from styletx_core import engine
 
     # OpenEXR prints warnings to stdout, which is for the results alone; what else is printed goes to stderr.
-    shown = {"bar": _Bar, "json": Lines, "none": Quiet}[progress](sys.stdout)
+    shown = {"bar": _Bar, "json": Lines, "openjd": OpenJD, "none": Quiet}[progress](sys.stdout)
     finished = False
     try:
         with redirect_stdout(sys.stderr), closing(engine.run(job)) as events:
             for event in events:
                 shown.show(event)
                 finished = isinstance(event, Finished)
+    except StyleTXError as error:
+        shown.failed(error)
+        raise
     except KeyboardInterrupt:
         shown.end()
         print("Stopped; finished frames are kept and the same command goes on from there.", file=sys.stderr)

@@ -110,15 +110,21 @@ class _Run:
             # The temporal stage chains the frames; without it each one stands alone.
             shows = any(at(job.settings.strength, number) > 0 for number in shot.numbers)
             chained = motion.kind != "none" and len(shot.numbers) > 1 and shows
-            done = results.done()
+            wanted, done = list(results.own), results.done()
+            if not wanted:
+                raise InputError(
+                    "The chunk {}-{} has no frame of the shot, whose frames are {}-{}; give one that has.".format(
+                        *(given.chunk or (0, 0)), shot.numbers[0], shot.numbers[-1]
+                    )
+                )
             progress = results.progress() if chained else None
-            numbers = _to_compute(shot.numbers, done, progress, chained)
+            numbers = _to_compute(shot.numbers, wanted, done, progress, chained)
             painter = None
             if numbers:
                 self.check()
                 painter = _Painter(job.settings, styles, regions, shot, transform, motion, self.check)
                 self.device = painter.device
-            yield Started(len(shot.numbers), len(done), shot.width, shot.height, self.device, motion.kind)
+            yield Started(len(wanted), len(done), shot.width, shot.height, self.device, motion.kind)
             yield from map(Notice, _notices(job, shot, transform, motion, writer))
 
             results.begin()
@@ -129,16 +135,16 @@ class _Run:
                     painter.fix_statistics()
                 if progress is not None and progress.last < numbers[0]:
                     painter.resume(progress)
-                yield from self.frames(painter, numbers, done, errors, writer, results if chained else None)
+                yield from self.frames(painter, numbers, wanted, done, errors, writer, results if chained else None)
             if results.movie is not None:
                 yield from self.movie(shot, results, writer, transform)
             finished = Finished(
-                frames=len(shot.numbers),
+                frames=len(wanted),
                 kept=len(done),
                 directory=str(results.directory),
                 pattern=_pattern(shot, writer),
-                first=shot.numbers[0],
-                last=shot.numbers[-1],
+                first=wanted[0],
+                last=wanted[-1],
                 movie=str(results.movie) if results.movie else None,
                 temporal_error=_mean(pair[0] for pair in errors.values()),
                 alone_error=_mean(pair[1] for pair in errors.values()),
@@ -151,6 +157,7 @@ class _Run:
         self,
         painter: _Painter,
         numbers: list[int],
+        wanted: list[int],
         done: Collection[int],
         errors: Errors,
         writer: FrameWriter,
@@ -158,20 +165,22 @@ class _Run:
     ) -> Iterator[Event]:
         """Paints and writes `numbers`; fills `errors`. results: where the state is saved, None where there is none.
 
-        Frames in `done` are painted for the sake of the state alone, and not written.
+        Frames in `done`, and those not in `wanted`, are painted for the sake of the state alone, and not written.
         """
-        total = len(painter.shot.numbers)
-        clock = _Clock(total, len(numbers))
+        total = len(wanted)
+        clock = _Clock(total, len(set(numbers) & set(wanted)))
         for number in numbers:
             self.doing = f"stylizing frame {number}"
             painted = yield from self.steps(painter.paint(number), number)
-            if number not in done:
+            if number in wanted and number not in done:
                 writer.write(number, *painter.put_back(painted, writer.encoding))
             errors.pop(number, None)
-            if painted.errors is not None:
+            if number in wanted and painted.errors is not None:
                 errors[number] = painted.errors
             if results is not None:
                 results.save(Progress(number, painter.state(), errors))
+            if number not in wanted:
+                continue
             index, seconds, eta = clock.tick()
             yield FrameDone(
                 frame=number,
@@ -403,9 +412,11 @@ class _Clock:
         return self.index, self.seconds, self.seconds * (self.total - self.index)
 
 
-def _to_compute(numbers: list[int], done: Collection[int], progress: Progress | None, chained: bool) -> list[int]:
+def _to_compute(
+    numbers: list[int], wanted: list[int], done: Collection[int], progress: Progress | None, chained: bool
+) -> list[int]:
     """The frames to compute, in order: the missing ones and, where frames are chained, those they build on."""
-    missing = [number for number in numbers if number not in done]
+    missing = [number for number in wanted if number not in done]
     if not missing or not chained:
         return missing
     # A frame can only be computed from the state after the one before it; the state saved is one alone.

@@ -45,6 +45,7 @@ class Input:
     frames: tuple[int, int] | None = None  # first and last, both included; None takes all
     layer: str | None = None  # view layer of a multilayer EXR; None takes the only or first one
     camera: str | None = None  # shot.json; None looks beside the frames
+    chunk: tuple[int, int] | None = None  # first and last of the frames to make here; others make the rest
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,9 @@ class Job:
         if self.input.frames is not None and self.input.frames[0] > self.input.frames[1]:
             first, last = self.input.frames
             raise InputError(f"The frame range {first}-{last} runs backward; give the first frame first.")
+        if self.input.chunk is not None and self.input.chunk[0] > self.input.chunk[1]:
+            first, last = self.input.chunk
+            raise InputError(f"The chunk {first}-{last} runs backward; give the first frame first.")
         _one_of("motion", self.motion, MOTIONS)
         if not self.styles:
             raise InputError("No style picture is given; give at least one.")
@@ -214,8 +218,8 @@ class Job:
 
         numbers: the frames to stylize. files: those they and the masks are read from; these count by path, size and
         time of change, because hashing a whole shot may take longer than stylizing it. weights, camera
-        (shot.json), styles and the color config count by content. The device, the movie and overwrite do not
-        count. Raises InputError for a file that cannot be read.
+        (shot.json), styles and the color config count by content. The device, the chunk, the movie and overwrite
+        do not count. Raises InputError for a file that cannot be read.
         """
         # Imported here because the package's __init__ imports this module.
         from styletx_core import __version__
@@ -223,6 +227,7 @@ class Job:
         values = self.to_dict()
         values["settings"]["device"] = values["settings"]["weights"] = None
         values["output"] = {"format": self.output.format}
+        values["input"]["chunk"] = None
         config = self.view.ocio or os.environ.get("OCIO")
         values["input"]["path"] = values["input"]["camera"] = values["view"]["ocio"] = None
         values["settings"]["options"] = method_info(self.settings.method).checked_options(self.settings.options)

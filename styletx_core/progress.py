@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TextIO
 
-from styletx_core.events import Event, Notice
+from styletx_core.events import Event, Finished, FrameDone, Notice
 
 BAR = 28  # width of the progress bar
 
@@ -23,6 +23,9 @@ class Quiet:
         if isinstance(event, Notice):
             print(event.text, file=sys.stderr)
 
+    def failed(self, error: Exception) -> None:
+        """Called before an error is told on stderr."""
+
     def end(self) -> None:
         """Called when no event follows."""
 
@@ -32,6 +35,25 @@ class Lines(Quiet):
 
     def show(self, event: Event) -> None:
         print(json.dumps(event.to_dict()), file=self.out, flush=True)
+
+
+class OpenJD(Quiet):
+    """Lines that the programs of a render farm understand (Open Job Description, "How Jobs Are Run")."""
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, FrameDone):
+            self._print("progress", f"{100 * event.index / event.total:.1f}")
+            self._print("status", f"frame {event.frame}, {left(event.eta)}")
+        elif isinstance(event, Notice):
+            self._print("status", event.text)
+        elif isinstance(event, Finished):
+            self._print("progress", "100.0")
+
+    def failed(self, error: Exception) -> None:
+        self._print("fail", str(error))
+
+    def _print(self, kind: str, text: str) -> None:
+        print(f"openjd_{kind}: {text}", file=self.out, flush=True)
 
 
 class Status:

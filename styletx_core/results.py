@@ -9,6 +9,9 @@ after one frame. What may be killed when, and why the next run still ends with t
 - between a frame and its state: the state is one frame behind; the frame is computed again to get its state,
   and the file, which is whole because it was renamed into place, is kept.
 - while anything is written: the temporary file is left behind, and the next run removes it.
+
+Processes that make chunks of one job share its directory: each has a lock, a state file and frames of its own, and
+what belongs to all of them, the record and the frames of an old job, is touched by one at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,9 +53,11 @@ class Results:
         self.job = job
         self.fingerprint = fingerprint
         self.paths = dict(paths)
+        first, last = job.input.chunk or (min(paths), max(paths))
+        self.own = {number: path for number, path in paths.items() if first <= number <= last}  # made here
         self.directory = Path(job.output.directory)
         self._record = self.directory / "styletx.json"
-        self._state = self.directory / ".styletx" / "state.npz"
+        self._state = self.directory / ".styletx" / f"state{_chunk_name(job)}.npz"
         recorded = _load_record(self._record)
         self._same = recorded.get("fingerprint") == fingerprint
         self.began = False
@@ -89,18 +94,25 @@ class Results:
 
     @property
     def movie(self) -> Path | None:
-        """Absolute path of the movie the job asks for."""
-        return Path(self.job.output.movie).absolute() if self.job.output.movie else None
+        """Absolute path of the movie the job asks for; None while it is made in chunks."""
+        return Path(self.job.output.movie).absolute() if self.job.output.movie and not self.job.input.chunk else None
 
     def done(self) -> set[int]:
-        """Numbers of the frames that are there and belong to this job."""
-        return {n for n, path in self.paths.items() if path.exists() and path.stat().st_size} if self._same else set()
+        """Numbers of the frames to make here that are there and belong to this job."""
+        return {n for n, path in self.own.items() if path.exists() and path.stat().st_size} if self._same else set()
 
     def begin(self) -> None:
         """Makes the directory this job's own: removes what it replaces and the remains of a killed run."""
         self.began = True
+        with (self.directory / ".styletx" / "claim").open("ab") as claim:
+            _lock(claim.fileno(), wait=True)
+            # Another chunk may have been here since.
+            self._same = _load_record(self._record).get("fingerprint") == self.fingerprint
+            self._claim()
+
+    def _claim(self) -> None:
         ours: dict[Path, set[str]] = {}
-        for path in (self._record, self._state, *self.paths.values(), *([self.movie] if self.movie else [])):
+        for path in (self._record, self._state, *self.own.values(), *([self.movie] if self.movie else [])):
             ours.setdefault(path.parent, set()).add(path.name)
         for parent, names in ours.items():
             for remains in parent.iterdir() if parent.is_dir() else ():
@@ -108,10 +120,11 @@ class Results:
                 if match and match["stem"] + match["suffix"] in names:
                     remains.unlink(missing_ok=True)
         if not self._same:
-            self._state.unlink(missing_ok=True)
-            for path in self.paths.values():
+            for path in (*(self.directory / ".styletx").glob("state*.npz"), *self.paths.values()):
                 path.unlink(missing_ok=True)
-        record = {"version": 1, "fingerprint": self.fingerprint, "job": _absolute(self.job).to_dict()}
+        elif self.job.input.chunk:
+            return
+        record = {"version": 1, "fingerprint": self.fingerprint, "job": absolute(self.job).to_dict()}
         with atomic_path(self._record) as temporary:
             temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         self._same = True
@@ -172,15 +185,19 @@ def open_results(job: Job, fingerprint: str, paths: Mapping[int, Path], inputs: 
     if job.output.movie:
         _check_movie(Path(job.output.movie).absolute())
     missing = [path for path in (directory / ".styletx", directory, *directory.parents) if not path.exists()]
+    # A whole job keeps all others out; a chunk keeps out whole jobs and itself.
+    names = ["lock", f"lock{_chunk_name(job)}"] if job.input.chunk else ["lock"]
     try:
         (directory / ".styletx").mkdir(parents=True, exist_ok=True)
-        lock = (directory / ".styletx" / "lock").open("ab")
+        locks = [(directory / ".styletx" / name).open("ab") for name in names]
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"'{directory}' cannot be written: {reason}; choose another directory.") from None
-    with lock:
-        # The system releases the lock with the process, however that ends.
-        if not _lock(lock.fileno()):
+    with ExitStack() as stack:
+        for lock in locks:
+            stack.enter_context(lock)
+        # The system releases the locks with the process, however that ends.
+        if not all(_lock(lock.fileno(), shared=lock is not locks[-1]) for lock in locks):
             raise InputError(
                 f"Another StyleTX job is writing to '{directory}'; wait for it or choose another directory."
             )
@@ -192,7 +209,8 @@ def open_results(job: Job, fingerprint: str, paths: Mapping[int, Path], inputs: 
             if missing and not (results and results.began):
                 # Bad input was found in time: leave no empty directories behind.
                 with suppress(OSError):
-                    (directory / ".styletx" / "lock").unlink()
+                    for name in names:
+                        (directory / ".styletx" / name).unlink()
                     for path in missing:
                         path.rmdir()
 
@@ -206,17 +224,27 @@ def _check_movie(movie: Path) -> None:
         raise InputError(f"The movie '{movie}' cannot be written into '{parent}'; choose another directory.")
 
 
-def _lock(descriptor: int) -> bool:
-    """Whether this process alone may write; true as well on file systems that know no locks."""
+def _chunk_name(job: Job) -> str:
+    return "-{}-{}".format(*job.input.chunk) if job.input.chunk else ""
+
+
+def _lock(descriptor: int, shared: bool = False, wait: bool = False) -> bool:
+    """Whether this process may go on; true as well on file systems that know no locks.
+
+    shared: along with others that ask for no more. wait: until it may.
+    """
     try:
         if os.name == "nt":
             import msvcrt
 
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            if shared:  # unknown there
+                return True
+            mode = msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(descriptor, mode, 1)  # type: ignore[attr-defined,unused-ignore]
         else:
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except OSError as error:
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
     return True
@@ -230,9 +258,10 @@ def _load_record(path: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _absolute(job: Job) -> Job:
-    """The job with absolute paths, so that its record means the same from every working directory."""
+def absolute(job: Job) -> Job:
+    """The whole job with absolute paths, so that its record means the same from every working directory."""
     data = job.to_dict()
+    data["input"]["chunk"] = None
     for part, name in (("input", "path"), ("input", "camera"), ("view", "ocio"), ("output", "directory")):
         data[part][name] = _absolute_path(data[part][name])
     for name in ("movie", "preview"):

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job as a template for render farms: Open Job Description, 2023-09 (https://github.com/OpenJobDescription).
+
+Each task makes a chunk of the shot's frames with `styletx run`. A chunk's frames are those of the whole job, bit for
+bit on one kind of machine: statistics are the whole shot's. Tasks share nothing but files, so a farm may run them in
+any order, kill them and run them again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from styletx_core.errors import InputError
+from styletx_core.files import atomic_path
+from styletx_core.job import Job
+from styletx_core.memory import estimate
+from styletx_core.results import absolute
+from styletx_core.shot import open_shot
+
+CHUNK = 24  # frames a task
+MOST_TASKS = 1024  # that a template may list
+_FOUND, _MADE = {"dataFlow": "IN"}, {"dataFlow": "OUT"}
+
+
+def write_bundle(job: Job, directory: str | Path, frames: int = CHUNK) -> int:
+    """Write what a farm takes into a directory; returns how many tasks there are.
+
+    template.json has tasks of up to ``frames`` frames, and the paths are its parameters: parameters.json has them for
+    `openjd run`, parameter_values.json for AWS Deadline Cloud. Raises InputError for a job that cannot be run.
+    """
+    made, paths = template(job, frames)
+    listed = {"parameterValues": [{"name": name, "value": path} for name, path in paths.items()]}
+    for name, content in (("template", made), ("parameters", paths), ("parameter_values", listed)):
+        with atomic_path(Path(directory) / f"{name}.json") as aside:
+            aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return len(made["steps"][0]["parameterSpace"]["taskParameterDefinitions"][0]["range"])
+
+
+def template(job: Job, frames: int = CHUNK) -> tuple[dict[str, Any], dict[str, str]]:
+    """The template as plain values, and its parameters for this job's files."""
+    job.validate()
+    job = absolute(job)
+    with open_shot(job.input.path, job.input.frames, job.input.layer, job.input.camera) as shot:
+        chunks = [shot.numbers[i : i + frames] for i in range(0, len(shot.numbers), frames)]
+        memory = estimate(shot.width, shot.height, job.settings.method, job.settings.tile, shot=len(shot.numbers) > 1)
+    if len(chunks) > MOST_TASKS:
+        raise InputError(
+            f"The shot would be cut into {len(chunks)} tasks, but a template lists {MOST_TASKS} at most; give more"
+            " frames a task (--chunk-frames)."
+        )
+    parameters, settings, paths = _paths(job)
+    run = ["run", "{{Task.File.Job}}", "--progress", "openjd", *settings]
+    needs = {"amounts": [{"name": "amount.worker.memory", "min": -(-memory.host // 2**20)}]}
+    steps: list[dict[str, Any]] = [
+        {
+            "name": "Stylize",
+            "hostRequirements": needs,
+            "parameterSpace": {
+                "taskParameterDefinitions": [
+                    {"name": "First", "type": "INT", "range": [chunk[0] for chunk in chunks]},
+                    {"name": "Last", "type": "INT", "range": [chunk[-1] for chunk in chunks]},
+                ],
+                "combination": "(First, Last)",
+            },
+            "script": _script(job, [*run, "--set", "input.chunk=[{{Task.Param.First}}, {{Task.Param.Last}}]"]),
+        }
+    ]
+    if job.output.movie:
+        steps.append({"name": "Movie", "dependencies": [{"dependsOn": "Stylize"}], "script": _script(job, run)})
+    command = {"name": "StyleTX", "type": "STRING", "default": "styletx", "description": "The command on the workers."}
+    made = {
+        "specificationVersion": "jobtemplate-2023-09",
+        "name": f"StyleTX {PurePath(job.input.path).stem}"[:100],
+        "parameterDefinitions": [command, *parameters],
+        "steps": steps,
+    }
+    return made, paths
+
+
+def _script(job: Job, arguments: list[str]) -> dict[str, Any]:
+    data = json.dumps(replace(job, input=replace(job.input, chunk=None)).to_dict(), indent=2)
+    return {
+        "embeddedFiles": [{"name": "Job", "type": "TEXT", "filename": "job.json", "data": data + "\n"}],
+        "actions": {"onRun": {"command": "{{Param.StyleTX}}", "args": arguments}},
+    }
+
+
+def _paths(job: Job) -> tuple[list[dict[str, Any]], list[str], dict[str, str]]:
+    """Parameters for what the job reads and writes, so that farms can find it and move it; how tasks take them; values.
+
+    A template may have no default for a path outside its own directory.
+    """
+    parameters: list[dict[str, Any]] = []
+    settings: list[str] = []
+    values: dict[str, str] = {}
+
+    def add(name: str, field: str, path: str | None, kind: str, flow: dict[str, str], rest: str = "") -> None:
+        if path is not None and "://" not in path:
+            parameters.append({"name": name, "type": "PATH", "objectType": kind, **flow})
+            values[name] = path
+            settings.extend(["--set", f"{field}={{{{Param.{name}}}}}{rest}"])
+
+    given = Path(job.input.path)
+    if given.is_file():
+        add("Input", "input.path", str(given), "FILE", _FOUND)
+    elif given.is_dir():
+        add("Input", "input.path", str(given), "DIRECTORY", _FOUND)
+    else:  # a pattern: only its directory can be moved
+        add("Input", "input.path", str(given.parent), "DIRECTORY", _FOUND, f"/{given.name}")
+    add("Camera", "input.camera", job.input.camera, "FILE", _FOUND)
+    for number, style in enumerate(job.styles):
+        add(f"Style{number + 1}", f"styles.{number}.path", style.path, "FILE", _FOUND)
+        mask = style.mask if style.mask and Path(style.mask).is_file() else None
+        add(f"Mask{number + 1}", f"styles.{number}.mask", mask, "FILE", _FOUND)
+    add("Weights", "settings.weights", job.settings.weights, "FILE", _FOUND)
+    add("ColorConfig", "view.ocio", job.view.ocio, "FILE", _FOUND)
+    add("Output", "output.directory", job.output.directory, "DIRECTORY", _MADE)
+    add("Movie", "output.movie", job.output.movie, "FILE", _MADE)
+    return parameters, settings, values
