@@ -103,18 +103,20 @@ def _paths(job: Job) -> tuple[list[dict[str, Any]], list[str], dict[str, str]]:
             values[name] = path
             settings.extend(["--set", f"{field}={{{{Param.{name}}}}}{rest}"])
 
-    given = Path(job.input.path)
-    if given.is_file():
-        add("Input", "input.path", str(given), "FILE", _FOUND)
-    elif given.is_dir():
-        add("Input", "input.path", str(given), "DIRECTORY", _FOUND)
-    else:  # a pattern: only its directory can be moved
-        add("Input", "input.path", str(given.parent), "DIRECTORY", _FOUND, f"/{given.name}")
+    def find(name: str, field: str, path: str | None) -> None:
+        """A picture, a directory of frames, a movie or a pattern, of which only the directory can be moved."""
+        given = Path(path) if path is not None else None
+        if given is None or given.exists():
+            add(name, field, path, "DIRECTORY" if given is not None and given.is_dir() else "FILE", _FOUND)
+        else:
+            add(name, field, str(given.parent), "DIRECTORY", _FOUND, f"/{given.name}")
+
+    find("Input", "input.path", job.input.path)
     add("Camera", "input.camera", job.input.camera, "FILE", _FOUND)
     for number, style in enumerate(job.styles):
         add(f"Style{number + 1}", f"styles.{number}.path", style.path, "FILE", _FOUND)
-        mask = style.mask if style.mask and Path(style.mask).is_file() else None
-        add(f"Mask{number + 1}", f"styles.{number}.mask", mask, "FILE", _FOUND)
+        if style.region is not None:
+            find(f"Mask{number + 1}", f"styles.{number}.region.mask", style.region.mask)
     add("Weights", "settings.weights", job.settings.weights, "FILE", _FOUND)
     add("ColorConfig", "view.ocio", job.view.ocio, "FILE", _FOUND)
     add("Output", "output.directory", job.output.directory, "DIRECTORY", _MADE)
