@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,6 +18,7 @@ from ..registry import method_info
 from ..tiles import cut, in_tiles
 from .adain_reconet_net import REDUCTION, Layer, Layers, Network, Statistics, fold, run, run_folded
 from .base import SMALLEST, Method, Picture
+from .knots import knots
 from .strokes import resized, sized
 
 STYLE_SIDE = 256  # the style encoder sees the style picture with its shorter side this long
@@ -27,6 +28,9 @@ THUMBNAIL = 640  # frames are shrunk to this longer side to measure their statis
 _SAME_SIZE = 0.8  # a picture that would shrink by less is painted at its own size alone
 _FLAT = 1e-3  # standard deviation below which frames show nothing that could be measured
 _KEPT_CODES = 16  # style pictures whose codes are kept
+_KEPT_PATHS = 8  # mixes whose content paths are kept, 11 MB each
+_KNOTS = 8  # statistics are measured at mixes of so many parts
+_OWN = 0  # stands for the shot's own code where styles stand by their id
 _MARGIN = 16  # pixels of mirrored picture around the frame, so that the frame's border shows no seam
 
 
@@ -37,7 +41,8 @@ class AdaINReCoNet(Method):
     _mix: tuple[tuple[int, float], ...] = ()  # ids of the styles in use, and their shares
     _own: torch.Tensor | None = None  # the shot's own, where its statistics are fixed
     _thumbnails: torch.Tensor | None = None
-    _paths: dict[tuple[tuple[tuple[int, float], ...], float], Layers]  # ready to run, by mix and strength
+    _paths: dict[tuple[tuple[int, float], ...], Layers]  # content paths ready to run, by mix
+    _knots: dict[tuple[tuple[int, float], ...], list[Statistics]]  # the shot's statistics, by mix
 
     def _load(self, weights: str | Path | None) -> None:
         path = Path(weights) if weights is not None else method_info("adain_reconet").weights
@@ -59,12 +64,12 @@ class AdaINReCoNet(Method):
                              "use the version of StyleTX that made them.") from error  # fmt: skip
         # styles are encoded and filters mixed in full precision: it happens once a style
         self._network = network.eval().requires_grad_(False).to(self.device)
-        self._codes, self._paths = {}, {}
+        self._codes, self._paths, self._knots = {}, {}, {}
 
     @torch.inference_mode()
     def _set_style(self, styles: list[tuple[Picture, float]]) -> None:
         if len(self._codes) > _KEPT_CODES:
-            self._codes, self._paths = {}, {}
+            self._codes, self._paths, self._knots = {}, {}, {}
         for picture, _ in styles:
             if id(picture) not in self._codes:
                 self._codes[id(picture)] = picture, self._encode(picture)
@@ -78,7 +83,7 @@ class AdaINReCoNet(Method):
     @torch.inference_mode()
     def _fix_statistics(self, frames: Sequence[Picture] | None) -> None:
         self._thumbnails = self._own = None
-        self._paths = {}
+        self._paths, self._knots = {}, {}
         if frames:
             thumbnails, codes = [], []
             for frame in frames:  # once only: a shot's frames may be read from disk as they are asked for
@@ -138,20 +143,45 @@ class AdaINReCoNet(Method):
         return tile_side(round(width), round(height), self.info.name, self.tiling.side)
 
     def _run(self, x: torch.Tensor, frame: Picture, amount: float) -> torch.Tensor:
-        code = self._code
         if self._thumbnails is not None and self._own is not None:
-            key = self._mix, amount
+            parts = {key: weight * amount for key, weight in self._mix} if amount > 0 else {}
+            parts |= {_OWN: 1 - amount} if amount < 1 else {}
+            key = tuple(parts.items())
             if key not in self._paths:
-                layers = self._network.assemble(code * amount + self._own * (1 - amount))
-                statistics: list[Statistics] = []
-                run(self._thumbnails.float(), layers, statistics)
-                if len(self._paths) > 16:  # a keyframed strength has a path of its own on every frame
+                if len(self._paths) > _KEPT_PATHS:  # what is keyed has a path of its own on every frame
                     self._paths.clear()
-                self._paths[key] = fold(layers, statistics).map(self._cast)
+                layers = self._network.assemble(self._mixed(parts))
+                self._paths[key] = fold(layers, self._measured(parts)).map(self._cast)
             return run_folded(x.to(self.dtype), self._paths[key])
+        code = self._code
         if amount < 1:
             code = code * amount + self._encode(frame) * (1 - amount)
         return run(x, self._network.assemble(code))[0]
+
+    def _mixed(self, parts: Mapping[int, float]) -> torch.Tensor:
+        """The code of styles, and of the shot's own, in these parts."""
+        assert self._own is not None
+        return torch.stack([(self._own if k == _OWN else self._codes[k][1]) * part for k, part in parts.items()]).sum(0)
+
+    def _measured(self, parts: Mapping[int, float]) -> list[Statistics]:
+        """The shot's statistics when it is painted with this mix.
+
+        To measure them takes as long as to paint every thumbnail, which what is keyed would do on each frame; they
+        change evenly with the mix, so they are measured at evenly spaced mixes and interpolated.
+        """
+        assert self._thumbnails is not None
+        found: list[tuple[float, list[Statistics]]] = []
+        for share, knot in knots(list(parts.values()), _KNOTS):
+            mix = {key: count / _KNOTS for key, count in zip(parts, knot, strict=True) if count}
+            key = tuple(sorted(mix.items()))
+            if key not in self._knots:
+                statistics: list[Statistics] = []
+                run(self._thumbnails.float(), self._network.assemble(self._mixed(mix)), statistics)
+                self._knots[key] = statistics
+            found.append((share, self._knots[key]))
+        layers = zip(*(statistics for _, statistics in found), strict=True)
+        shares = [share for share, _ in found]
+        return [Statistics(*(_weighed(shares, one) for one in zip(*layer, strict=True))) for layer in layers]
 
     def _cast(self, layer: Layer) -> Layer:
         weight = layer.weight.to(self.dtype).contiguous(memory_format=torch.channels_last)
@@ -171,6 +201,12 @@ class AdaINReCoNet(Method):
         # torch warns of arrays that cannot be written
         tensor = torch.from_numpy(np.require(picture, requirements=("C", "W"))).permute(2, 0, 1)[None]
         return tensor.to(self.device).contiguous(memory_format=torch.channels_last)
+
+
+def _weighed(shares: Sequence[float], tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    if len(shares) == 1:
+        return tensors[0]
+    return torch.stack([tensor * share for share, tensor in zip(shares, tensors, strict=True)]).sum(0)
 
 
 def _clouds(height: int, width: int) -> Picture:
