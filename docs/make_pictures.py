@@ -2,12 +2,14 @@
 """Make the pictures of the docs: `PYTHONPATH=. python docs/make_pictures.py`, after tests/scenes/render_measured.py.
 
 hero.jpg: a frame of a shot in the styles that ship. styles.jpg: a still in ten styles of training/painters.py.
-strength.jpg: strength 0 to 1, and two styles blended.
+strength.jpg: strength 0 to 1, and two styles blended. regions.jpg: styles in regions. looks.jpg: stroke sizes, and
+colors kept.
 """
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,21 +18,27 @@ import numpy as np
 import styletx_core
 from styletx_core.color import ViewTransform, to_picture
 from styletx_core.events import FrameDone
-from styletx_core.job import Input, Job, Output, Style, ViewSettings
+from styletx_core.job import KEEP_COLORS, Input, Job, Output, Region, Style, ViewSettings
+from styletx_core.methods.base import Guide
 from styletx_core.shot import open_shot
 from training.painters import PAINTERS, paint
 
 ROOT = Path(__file__).resolve().parent.parent
+MATTES = ROOT / "build" / "shots" / "mattes"
 SHOT, STYLES = ROOT / "build" / "shots" / "measured", ROOT / "styletx_core" / "assets" / "styles"
 FRAMES = (40, 47)
 WIDTH, HEIGHT, GAP = 480, 270, 8
-_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 88]
 
 
 def painted(style: Path) -> np.ndarray:
     """The last of FRAMES, painted as a part of the shot: HxWx3 uint8 BGR."""
+    return last_of(SHOT, FRAMES, Style(str(style)))
+
+
+def last_of(shot: Path, frames: tuple[int, int], *styles: Style) -> np.ndarray:
+    """The last of these frames, painted as a part of the shot: HxWx3 uint8 BGR."""
     with tempfile.TemporaryDirectory() as directory:
-        job = Job(input=Input(str(SHOT), FRAMES), styles=(Style(str(style)),), output=Output(directory, "png8"))
+        job = Job(input=Input(str(shot), frames), styles=styles, output=Output(directory, "png8"))
         last = [event.path for event in styletx_core.run(job) if isinstance(event, FrameDone)][-1]
         return cv2.imread(last, cv2.IMREAD_COLOR)
 
@@ -41,6 +49,33 @@ def main() -> None:
     hero(rendered)
     styles(rendered)
     strength(rendered)
+    regions()
+    looks(rendered)
+
+
+def regions() -> None:
+    """Three styles in one pass; all in glass but the ball; in ink the ball, the balloons and the mill alone."""
+    oil, ink, glass = (str(STYLES / f"{name}.png") for name in ("oil", "ink", "stained_glass"))
+    ball, balloons = Region(object=("Ball",)), Region(object=("Balloon*",))
+    some = Region(object=("Ball", "Balloon*", "Tower", "Cap", "Blade*"))
+    row = [
+        last_of(MATTES, (1, 2), Style(oil), Style(ink, region=ball), Style(glass, region=balloons)),
+        last_of(MATTES, (1, 2), Style(glass, region=replace(ball, invert=True))),
+        last_of(MATTES, (1, 2), Style(ink, region=some)),
+    ]
+    write("regions", [[_fit(picture) for picture in row]], 80)
+
+
+def looks(rendered: np.ndarray) -> None:
+    """Strokes of size 1/2, 1 and 2 in the style oil; below, with the style's colors, the luminance alone, matched."""
+    method, oil = styletx_core.load("adain_reconet"), _read(STYLES / "oil.png")
+    method.set_style(oil)
+    first = [method.stylize(rendered, guide=Guide(size=size)) for size in (0.5, 1, 2)]
+    second = []
+    for way in KEEP_COLORS:
+        method.set_style(oil, keep_colors=way)
+        second.append(method.stylize(rendered))
+    write("looks", [[_fit(_bytes(picture)) for picture in row] for row in (first, second)], 64)
 
 
 def styles(rendered: np.ndarray) -> None:
@@ -76,13 +111,15 @@ def hero(rendered: np.ndarray) -> None:
     write("hero", [rows[:2], rows[2:]])
 
 
-def write(name: str, rows: list[list[np.ndarray]]) -> None:
+def write(name: str, rows: list[list[np.ndarray]], quality: int = 88) -> None:
     """A sheet of pictures of one size with white bars between them."""
     bar = np.full((HEIGHT, GAP, 3), 255, np.uint8)
     lines = [np.hstack([part for picture in row for part in (bar, picture)][1:]) for row in rows]
     gap = np.full((GAP, lines[0].shape[1], 3), 255, np.uint8)
     out = ROOT / "docs" / "images" / f"{name}.jpg"
-    cv2.imwrite(str(out), np.vstack([part for line in lines for part in (gap, line)][1:]), _QUALITY)
+    cv2.imwrite(
+        str(out), np.vstack([part for line in lines for part in (gap, line)][1:]), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
     print(out)
 
 

@@ -177,6 +177,29 @@ def test_two_styles_by_cryptomatte_and_swapped(material: Material, tmp_path: Pat
                 assert gap.max() <= 1 / 255
 
 
+def test_strength_is_keyed_in_two_regions(material: Material, tmp_path: Path, second: Path) -> None:
+    """From nothing to full strength: as rendered at first, and then each object as in its style alone."""
+
+    def job(out: str, strength: object, *styles: Style) -> Job:
+        return make_job(material, DATA / "regions_4x", tmp_path / out, styles=styles, settings__strength=strength)
+
+    first, other = Style(str(material.style)), Style(str(second))
+    keyed = painted(job("keyed", {1: 0, 3: 1}, replace(first, region=BALL), replace(other, region=BOX)))
+    alone = [painted(job(name, {1: 0, 3: 1}, style)) for name, style in (("first", first), ("other", other))]
+    with open_shot(DATA / "regions_4x") as shot:
+        ids = [shot.require_matte("object", region.object) for region in (BALL, BOX)]
+        frames = [shot.read(number) for number in shot.numbers]
+    np.testing.assert_array_equal(keyed[0], frames[0].rgb)
+    change = []
+    for given, made, *wanted in zip(frames[1:], keyed[1:], alone[0][1:], alone[1][1:], strict=True):
+        covers = [snapped(given.mattes["object"].coverage(one)) for one in ids]
+        for cover, want in zip(covers, wanted, strict=True):
+            assert np.abs(shown(made) - shown(want))[cover == 1].max() <= 1 / 255
+        np.testing.assert_array_equal(made[sum(covers) == 0], given.rgb[sum(covers) == 0])
+        change.append(np.abs(shown(made) - shown(given.rgb))[sum(covers) == 1].mean())
+    assert 0.2 * change[1] < change[0] < 0.8 * change[1]
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_outside_all_regions_stays_the_very_frame(material: Material, tmp_path: Path, name: str) -> None:
     style = Style(str(material.style), region=Region(object=("B*",), invert=True))
@@ -188,6 +211,19 @@ def test_outside_all_regions_stays_the_very_frame(material: Material, tmp_path: 
             inside = snapped(frame.mattes["object"].coverage(ids)) == 1
             np.testing.assert_array_equal(result[inside], frame.rgb[inside])
             assert np.abs(result - frame.rgb)[~inside].mean() > 0.005
+
+
+def test_gatys_paints_regions_of_a_shot_in_one_go(material: Material, tmp_path: Path, second: Path) -> None:
+    styles = (Style(str(material.style), region=BALL), Style(str(second), region=BOX))
+    job = make_job(material, DATA / "regions_4x", tmp_path, styles=styles, input__frames=(1, 2),
+                   settings__method="gatys", settings__weights=None, settings__options={"steps": 3})  # fmt: skip
+    with open_shot(DATA / "regions_4x") as shot:
+        ids = shot.require_matte("object", ["Ball", "Box, big"])
+        for number, result in zip((1, 2), painted(job), strict=True):
+            frame = shot.read(number)
+            cover = snapped(frame.mattes["object"].coverage(ids))
+            np.testing.assert_array_equal(result[cover == 0], frame.rgb[cover == 0])
+            assert (result != frame.rgb)[cover == 1].mean() > 0.9
 
 
 def test_materials_and_indexes_are_regions_too(material: Material, tmp_path: Path) -> None:

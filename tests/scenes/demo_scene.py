@@ -43,6 +43,7 @@ class Settings:
     moving_light: bool = False  # nothing moves but the sun, which stops after three quarters of the shot
     speed: float = 1.0  # of everything that moves, the camera too
     cut: int = 0  # frame from which a marker binds another camera; 0: none
+    mattes: bool = False  # Cryptomatte passes as well
 
 
 def _link(nodes: bpy.types.NodeTree, *pairs: tuple) -> None:
@@ -371,6 +372,8 @@ def _render_settings(scene: bpy.types.Scene, settings: Settings) -> None:
     except TypeError:  # a Blender built without it
         scene.cycles.use_denoising = False
     scene.view_settings.view_transform = "AgX"
+    layer = scene.view_layers[0]
+    layer.use_pass_cryptomatte_object = layer.use_pass_cryptomatte_material = settings.mattes
 
 
 def set_passes(scene: bpy.types.Scene) -> None:

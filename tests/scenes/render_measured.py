@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Render the shots that StyleTX is measured on, 640x360, into build/shots. Frames already there are kept.
 
-    python tests/scenes/render_measured.py [measured] [light]      (a Python with bpy; 4 to 8 s a frame on two cores)
+    python tests/scenes/render_measured.py [measured] [light] [mattes]      (a Python with bpy; 4 to 8 s a frame)
 
 measured: 100 frames, everything moves, the ball passes in front of posts and trees.
 light: 40 frames, only the sun moves, and stops at frame 30: what is left of its shadows after that is a ghost.
+mattes: 6 frames with Cryptomatte, for the pictures of docs/regions.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import demo_scene  # the folder of this script is not a package in Blender's Pyt
 SHOTS = {
     "measured": demo_scene.Settings(frames=100, samples=6),
     "light": demo_scene.Settings(frames=40, samples=6, moving_light=True),
+    "mattes": demo_scene.Settings(frames=6, samples=16, mattes=True),
 }
 DEFAULT = Path(__file__).resolve().parents[2] / "build" / "shots"
 
