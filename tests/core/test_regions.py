@@ -191,12 +191,12 @@ def test_strength_is_keyed_in_two_regions(material: Material, tmp_path: Path, se
         frames = [shot.read(number) for number in shot.numbers]
     np.testing.assert_array_equal(keyed[0], frames[0].rgb)
     change = []
-    for given, made, *wanted in zip(frames[1:], keyed[1:], alone[0][1:], alone[1][1:], strict=True):
-        covers = [snapped(given.mattes["object"].coverage(one)) for one in ids]
+    for frame, made, *wanted in zip(frames[1:], keyed[1:], alone[0][1:], alone[1][1:], strict=True):
+        covers = [snapped(frame.mattes["object"].coverage(one)) for one in ids]
         for cover, want in zip(covers, wanted, strict=True):
             assert np.abs(shown(made) - shown(want))[cover == 1].max() <= 1 / 255
-        np.testing.assert_array_equal(made[sum(covers) == 0], given.rgb[sum(covers) == 0])
-        change.append(np.abs(shown(made) - shown(given.rgb))[sum(covers) == 1].mean())
+        np.testing.assert_array_equal(made[sum(covers) == 0], frame.rgb[sum(covers) == 0])
+        change.append(np.abs(shown(made) - shown(frame.rgb))[sum(covers) == 1].mean())
     assert 0.2 * change[1] < change[0] < 0.8 * change[1]
 
 
