@@ -162,6 +162,15 @@ def action_curves(animation: bpy.types.AnimData | None) -> list[Any]:
     return curves
 
 
+def all_curves(action: bpy.types.Action) -> list[Any]:
+    """The F-curves of an action, whatever they move."""
+    whole: Any = action
+    if not hasattr(whole, "layers"):
+        return list(whole.fcurves)
+    bags = [bag for layer in whole.layers for strip in layer.strips for bag in strip.channelbags]
+    return [curve for bag in bags for curve in bag.fcurves]
+
+
 def own_action(animation: bpy.types.AnimData | None) -> Any | None:
     """Give an ID that shares its action a copy of its own, and return that; None where it has no action."""
     if animation is None or animation.action is None:

@@ -7,6 +7,7 @@ with whatever they look at: stepping the user's scene would be slow, and would l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,6 +20,9 @@ from .properties import state_of
 from .shots import TEMPORARY
 
 PREFIX = "styletx."
+NAMES = ("strength", "size")
+"""Settings that can be animated, beside the styles' weights."""
+PATHS = re.compile(rf"{'|'.join(NAMES)}|styles\[\d+\]\.weight")
 
 
 def curves(scene: bpy.types.Scene) -> dict[str, Any]:
@@ -35,15 +39,14 @@ def drivers(scene: bpy.types.Scene) -> dict[str, Any]:
 
 def _ours(found: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     for curve in found:
-        if curve.data_path.startswith(PREFIX):
-            yield curve.data_path.removeprefix(PREFIX), curve
+        path = curve.data_path.removeprefix(PREFIX)
+        if curve.data_path.startswith(PREFIX) and PATHS.fullmatch(path):
+            yield path, curve
 
 
 def sample(scene: bpy.types.Scene, frames: Iterable[int]) -> Iterator[tuple[int, dict[str, float]]]:
     """(frame, value of every animated setting) one frame after the other. Raises InputError for a driver that fails."""
-    moved, driven = curves(scene), drivers(scene)
-    for curve in (*driven.values(), *moved.values()):
-        _resolve(scene, curve.data_path)
+    moved, driven = (_there(scene, found) for found in (curves(scene), drivers(scene)))
     if not driven:
         for frame in frames:
             yield frame, {path: _within(scene, path, curve.evaluate(frame)) for path, curve in moved.items()}
@@ -76,9 +79,26 @@ def sample(scene: bpy.types.Scene, frames: Iterable[int]) -> Iterator[tuple[int,
             bpy.data.scenes.remove(bpy.data.scenes[name])
 
 
+def take_out(scene: bpy.types.Scene, index: int) -> None:
+    """Let the animation of the weights go with their styles when one is taken out."""
+    animation = scene.animation_data
+    if animation is None:
+        return
+    for curve in [*compat.action_curves(animation), *animation.drivers]:
+        match = re.fullmatch(r"styletx\.styles\[(\d+)\]\.weight", curve.data_path)
+        if match is None or int(match[1]) < index:
+            continue
+        if int(match[1]) > index:
+            curve.data_path = f"{PREFIX}styles[{int(match[1]) - 1}].weight"
+        elif curve.driver is not None:
+            animation.drivers.remove(curve)
+        else:
+            compat.curve_owner(animation, curve).remove(curve)
+
+
 def described(curve: Any) -> list[Any]:
     """What an F-curve or a driver is told by."""
-    driver = getattr(curve, "driver", None)
+    driver = curve.driver
     if driver is not None:
         seen = [
             (target.id and target.id.name_full, target.data_path, target.transform_type)
@@ -93,11 +113,10 @@ def described(curve: Any) -> list[Any]:
     return [curve.data_path, curve.array_index, curve.extrapolation, curve.mute, len(curve.modifiers), points]
 
 
-def _resolve(scene: bpy.types.Scene, path: str) -> None:
-    try:
-        scene.path_resolve(path)
-    except ValueError:
-        raise InputError(f"The scene has an animation of '{path}', which is not there: delete its F-curve.") from None
+def _there(scene: bpy.types.Scene, found: dict[str, Any]) -> dict[str, Any]:
+    """Without what leads nowhere: the weight of a style that was taken out, say."""
+    count = len(state_of(scene).styles)
+    return {path: curve for path, curve in found.items() if path in NAMES or int(re.findall(r"\d+", path)[0]) < count}
 
 
 def _within(scene: bpy.types.Scene, path: str, value: float) -> float:

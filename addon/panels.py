@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import compat, presets, run, wiring
+from . import compat, options, presets, run, wiring
 from .preferences import wrapped
 from .properties import out_of_date, state_of
 from .style_panel import draw_styles
@@ -18,7 +18,9 @@ else:
     Mixin = object  # mixed into panels; Blender's class has to come once, after them
 
 
-class _Compositor(Mixin):
+class Compositor(Mixin):
+    """A panel in the compositor's sidebar."""
+
     bl_space_type = "NODE_EDITOR"
     bl_region_type = "UI"
     bl_category = "StyleTX"
@@ -49,7 +51,7 @@ class _Main(Mixin):
         presets.draw(self.layout, context)
 
 
-class STYLETX_PT_main(_Main, _Compositor, bpy.types.Panel):
+class STYLETX_PT_main(_Main, Compositor, bpy.types.Panel):
     bl_idname = "STYLETX_PT_main"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -89,11 +91,30 @@ class _Look(Mixin):
     def draw(self, context: bpy.types.Context) -> None:
         column, state = settings_column(self.layout), state_of(compat.shown_scene(context))
         column.prop(state, "method")
-        column.prop(state, "strength")
+        animated = column.column()
+        animated.use_property_decorate = True
+        animated.prop(state, "strength")
+        animated.prop(state, "size")
+        column.prop(state, "keep_colors")
         column.prop(state, "stability")
+        draw_options(column, state, component=True)
 
 
-class STYLETX_PT_look(_Look, _Compositor, bpy.types.Panel):
+class _Options(Mixin):
+    """What the method alone has."""
+
+    bl_label = "Method"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        state = state_of(compat.shown_scene(context))
+        column = settings_column(self.layout)
+        draw_options(column, state, component=False)
+        if not options.known(state.method, component=False):
+            column.label(text="This method has no options of its own")
+
+
+class STYLETX_PT_look(_Look, Compositor, bpy.types.Panel):
     bl_idname = "STYLETX_PT_look"
     bl_parent_id = "STYLETX_PT_main"
 
@@ -103,7 +124,17 @@ class STYLETX_PT_strips_look(_Look, _Sequencer, bpy.types.Panel):
     bl_parent_id = "STYLETX_PT_strips"
 
 
-class STYLETX_PT_frames(_Compositor, bpy.types.Panel):
+class STYLETX_PT_options(_Options, Compositor, bpy.types.Panel):
+    bl_idname = "STYLETX_PT_options"
+    bl_parent_id = "STYLETX_PT_main"
+
+
+class STYLETX_PT_strips_options(_Options, _Sequencer, bpy.types.Panel):
+    bl_idname = "STYLETX_PT_strips_options"
+    bl_parent_id = "STYLETX_PT_strips"
+
+
+class STYLETX_PT_frames(Compositor, bpy.types.Panel):
     """Where frames come from and go to."""
 
     bl_idname = "STYLETX_PT_frames"
@@ -153,6 +184,13 @@ def settings_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     column.use_property_split = True
     column.use_property_decorate = False
     return column
+
+
+def draw_options(column: bpy.types.UILayout, state: Any, component: bool) -> None:
+    """The chosen method's component sliders, or its other options."""
+    group = getattr(state, options.group_name(state.method), None)
+    for option in options.known(state.method, component):
+        column.prop(group, option.name, slider=component)
 
 
 def draw_progress(column: bpy.types.UILayout, working: run.Run) -> None:
@@ -209,9 +247,11 @@ def _duration(seconds: float) -> str:
 _CLASSES = (
     STYLETX_PT_main,
     STYLETX_PT_look,
+    STYLETX_PT_options,
     STYLETX_PT_frames,
     STYLETX_PT_strips,
     STYLETX_PT_strips_look,
+    STYLETX_PT_strips_options,
     STYLETX_PT_strips_frames,
 )
 

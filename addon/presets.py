@@ -9,7 +9,7 @@ import bpy
 from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
 
-from . import compat
+from . import compat, options
 
 FOLDER = "styletx"
 
@@ -29,7 +29,10 @@ class STYLETX_OT_add_preset(AddPresetBase, bpy.types.Operator):
     preset_menu = "STYLETX_PT_presets"
     preset_subdir = FOLDER
     preset_defines = ("state = bpy.context.scene.styletx",)
-    preset_values = ("state.styles", "state.method", "state.strength", "state.stability", "state.motion")
+    preset_values = (
+        *(f"state.{name}" for name in ("styles", "method", "strength", "stability", "motion", "size", "keep_colors")),
+        *(f"state.{options.group_name(method)}" for method in options.GROUPS),
+    )
 
 
 def draw(layout: Any, context: bpy.types.Context) -> None:

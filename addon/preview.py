@@ -19,7 +19,7 @@ import bpy
 from styletx_core import methods
 from styletx_core.errors import InputError
 
-from . import image_files, library, rendering, scene_job, shots, stale, wiring
+from . import image_files, library, look, rendering, scene_job, shots, stale, wiring
 from .properties import state_of
 from .run import Run, Steps
 from .strips import LINEAR_SPACE, PLAIN_VIEW
@@ -51,7 +51,7 @@ class PreviewRun(Run):
             raise InputError(f"Frame {frame} is below 0: only frames from 0 on can be painted.")
         self.notices += rendering.check(scene, [frame])
         self.notices += scene_job.view_notices(scene)
-        library.chosen(state_of(scene))
+        look.check(scene)
         layer = wiring.source_layer(scene)
         folder = _folder(scene)
         yield from self._start_worker()
@@ -61,7 +61,8 @@ class PreviewRun(Run):
         for side in sides:
             path = folder / f"{'small' if side else 'full'}.exr"
             yield from self._render_once(layer, frame, path, side)
-            yield from self._paint_pair(path, True, None)
+            painting = yield from look.prepare(self, [frame], folder / "masks")
+            yield from self._paint_pair(path, painting, True, None)
 
     def _render_once(self, layer: str, frame: int, path: Path, side: int) -> Steps:
         self.phase, self.progress, self.eta = f"Rendering frame {frame}", 0.0, None
@@ -77,13 +78,14 @@ class PreviewRun(Run):
         else:
             rendering.render_frame(self.scene, layer, frame, path, side)
 
-    def _paint_pair(self, path: Path, linear: bool, view: dict[str, Any] | None) -> Steps:
+    def _paint_pair(self, path: Path, painting: look.Look, linear: bool, view: dict[str, Any] | None) -> Steps:
         """Paint a picture file, and show it beside the original, both as the engine sees them."""
         folder, pair = path.parent, []
         for name in ("original", "painted"):
-            job = scene_job.gather(self.scene, path, None, None, "none", folder / name, view, "auto")
+            job = scene_job.gather(self.scene, painting, path, None, None, "none", folder / name, view, "auto")
             if name == "original":  # by the engine too: Blender shows no multilayer files
                 job["settings"] |= {"method": methods()[0].name, "strength": 0.0, "options": {}}
+                job["styles"] = job["styles"][:1]
             yield from self._paint(job)
             assert self.finished is not None
             pair.append(Path(self.finished.directory) / self.finished.pattern)
@@ -115,7 +117,8 @@ class PictureRun(PreviewRun):
         path = _folder(scene) / f"picture.{'exr' if linear else 'png'}"
         image_files.save(image, scene, path, image_files.LINEAR if linear else image_files.SEEN)
         yield from self._start_worker()
-        yield from self._paint_pair(path, linear, None if seen else PLAIN_VIEW)
+        painting = yield from look.prepare(self, [scene.frame_current], path.parent, parts=False)
+        yield from self._paint_pair(path, painting, linear, None if seen else PLAIN_VIEW)
 
 
 def _folder(scene: bpy.types.Scene) -> Path:

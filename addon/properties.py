@@ -19,8 +19,10 @@ from bpy.props import (
 )
 
 from styletx_core import methods
+from styletx_core.job import SIZES
 
-from . import library
+from . import library, options
+from .regions import StyleTXRegion
 from .shots import resolution, view_settings
 
 METHODS = [(info.name, info.title, f"{info.description} {info.paper}") for info in methods()]
@@ -54,11 +56,15 @@ def active_style(state: Any) -> Any | None:
     return state.styles[min(state.active_style, len(state.styles) - 1)] if state.styles else None
 
 
-def _library_items(self: Any, context: Any) -> list[tuple[str, str, str, int, int]]:
-    """The library, and what is chosen where that is not in it."""
+def active_region(state: Any) -> Any | None:
+    """The region whose settings are shown; None where there is none."""
+    return state.regions[min(state.active_region, len(state.regions) - 1)] if state.regions else None
+
+
+def _items(text: str) -> list[tuple[str, str, str, int, int]]:
+    """The library, and what is chosen where that is not in it. text: the chosen style."""
     found = library.items()
-    active = active_style(self)
-    path = str(library.find(active.path)) if active is not None and active.path else ""
+    path = str(library.find(text)) if text else ""
     if path and all(item[0] != path for item in found):
         name = bpy.path.display_name_from_filepath(path)
         found = [*found, (path, name, "A picture file", library.icon(library.find(path)), len(found) + 1)]
@@ -68,16 +74,52 @@ def _library_items(self: Any, context: Any) -> list[tuple[str, str, str, int, in
     return found
 
 
-def _library(self: Any) -> int:
+def _number(text: str) -> int:
+    path = str(library.find(text)) if text else ""
+    return next((item[4] for item in _items(text) if item[0] == path), 0)
+
+
+def _path(text: str, number: int) -> str:
+    path = next((item[0] for item in _items(text) if item[4] == number), "NONE")
+    return text if path == "NONE" else path
+
+
+def _active_path(self: Any) -> str:
     active = active_style(self)
-    path = str(library.find(active.path)) if active is not None and active.path else ""
-    return next((item[4] for item in _library_items(self, None) if item[0] == path), 0)
+    return str(active.path) if active is not None else ""
+
+
+def _library_items(self: Any, context: Any) -> list[tuple[str, str, str, int, int]]:
+    return _items(_active_path(self))
+
+
+def _library(self: Any) -> int:
+    return _number(_active_path(self))
 
 
 def _set_library(self: Any, number: int) -> None:
-    path = next((item[0] for item in _library_items(self, None) if item[4] == number), "NONE")
-    if path != "NONE":
+    path = _path(_active_path(self), number)
+    if path:
         (active_style(self) or self.styles.add()).path = path
+
+
+def _region_path(self: Any) -> str:
+    region = active_region(self)
+    return str(region.style) if region is not None else ""
+
+
+def _region_items(self: Any, context: Any) -> list[tuple[str, str, str, int, int]]:
+    return _items(_region_path(self))
+
+
+def _region(self: Any) -> int:
+    return _number(_region_path(self))
+
+
+def _set_region(self: Any, number: int) -> None:
+    region = active_region(self)
+    if region is not None:
+        region.style = _path(_region_path(self), number)
 
 
 def _split(self: Any, context: Any) -> None:
@@ -104,9 +146,34 @@ class StyleTXSettings(bpy.types.PropertyGroup):
         name="Strength", description="0 is the render itself, 1 the full style",
         default=1.0, min=0.0, max=1.0, subtype="FACTOR",
     )
+    size: FloatProperty(  # type: ignore[valid-type]
+        name="Stroke Size", description="Size of the strokes, relative to the picture's height: 2 is twice as large",
+        default=1.0, min=SIZES[0], max=SIZES[1],
+    )  # fmt: skip
+    keep_colors: EnumProperty(  # type: ignore[valid-type]
+        name="Keep Colors",
+        description="What stays of the render's colors",
+        items=[
+            ("none", "None", "The style's colors"),
+            ("luminance", "Luminance Only", "The style paints light and dark alone: the colors are the render's"),
+            ("match", "Match", "The style's colors, with the average and the range of the render's"),
+        ],
+        options=set(),
+    )
     stability: FloatProperty(  # type: ignore[valid-type]
         name="Stability", description="How much the paint sticks to what it is painted on from frame to frame",
-        default=1.0, min=0.0, max=1.0, subtype="FACTOR",
+        default=1.0, min=0.0, max=1.0, subtype="FACTOR", options=set(),
+    )  # fmt: skip
+    regions: CollectionProperty(type=StyleTXRegion)  # type: ignore[valid-type]
+    active_region: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    region_library: EnumProperty(  # type: ignore[valid-type]
+        name="Library", description="The region's style", items=_region_items, get=_region, set=_set_region
+    )
+    elsewhere: EnumProperty(  # type: ignore[valid-type]
+        name="Elsewhere",
+        description="What shows outside of all regions",
+        items=[("STYLE", "Style", "The style, or the blend"), ("ORIGINAL", "Original", "The very render")],
+        options=set(),
     )
     motion: EnumProperty(  # type: ignore[valid-type]
         name="Motion",
@@ -171,6 +238,9 @@ class StyleTXSettings(bpy.types.PropertyGroup):
     )
 
 
+StyleTXSettings.__annotations__ |= options.pointers()
+
+
 def state_of(scene: bpy.types.Scene) -> StyleTXSettings:
     """What a scene keeps of StyleTX."""
     owner: Any = scene  # Blender's types do not know what add-ons register
@@ -180,10 +250,12 @@ def state_of(scene: bpy.types.Scene) -> StyleTXSettings:
 
 def result_key(scene: bpy.types.Scene) -> str:
     """A hash of what painted frames depend on that is quick to look up: settings, size, view, state of the render."""
+    from . import look  # which looks at properties in its turn
+
     state = state_of(scene)
-    names = ("method", "strength", "stability", "motion", "source", "format")
+    names = ("motion", "source", "format")
     values: dict[str, Any] = {name: getattr(state, name) for name in names}
-    values["styles"] = style_key(state)
+    values["look"] = look.key(scene)
     if state.source == "SEQUENCE":
         values["sequence"] = state.sequence
     else:
@@ -197,11 +269,6 @@ def result_key(scene: bpy.types.Scene) -> str:
         }
     values["view"] = view_settings(scene)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def style_key(state: Any) -> list[Any]:
-    """What a blend of styles is told by."""
-    return [(style.path, style.weight) for style in state.styles]
 
 
 def out_of_date(scene: bpy.types.Scene) -> str:

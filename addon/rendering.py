@@ -250,7 +250,9 @@ def _copy(scene: bpy.types.Scene, layer: str, frame: int, path: Path, side: int)
             view_layer.use_pass_vector = True
             view_layer.use_pass_z = True
             view_layer.use_pass_object_index = True
+            # regions may be asked for later, and no frame is to be rendered again for that
             view_layer.use_pass_cryptomatte_object = True
+            view_layer.use_pass_cryptomatte_material = True
             view_layer.pass_cryptomatte_depth = 2
     copy.camera = camera_at(scene, frame)
     return copy

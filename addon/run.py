@@ -18,7 +18,7 @@ import bpy
 from styletx_core import events
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
-from . import library, rendering, scene_job, shots, stale, wiring, worker_client
+from . import look, rendering, scene_job, shots, stale, wiring, worker_client
 from .preferences import missing_sentence, worker_python
 from .properties import result_key, state_of
 
@@ -100,7 +100,7 @@ class Run:
             raise InputError(f"Frame {frames[0]} is below 0: only frames from 0 on can be painted.")
         self.notices += [] if sequence else rendering.check(scene, frames)
         self.notices += scene_job.check(scene)
-        library.chosen(state_of(scene))
+        look.check(scene)
         layer = wiring.source_layer(scene)
         folders, notices = scene_job.folders(scene, self.frame is not None)
         self.notices += notices
@@ -113,7 +113,8 @@ class Run:
             yield from self._render(layer, frames, folders)
         motion, why = scene_job.motion_source(self.scene, cameras)
         self.notices += [why] if why else []
-        job = scene_job.gather(self.scene, source, (frames[0], frames[-1]), camera, motion, folders.painted)
+        painting = yield from look.prepare(self, frames, folders.base / "masks")
+        job = scene_job.gather(self.scene, painting, source, (frames[0], frames[-1]), camera, motion, folders.painted)
         yield from self._paint(job)
         self._wire(layer)
 

@@ -14,7 +14,8 @@ import bpy
 from styletx_core import Job
 from styletx_core.errors import InputError
 
-from . import compat, library, wiring
+from . import compat, wiring
+from .look import Look
 from .preferences import preferences
 from .properties import state_of
 from .shots import view_settings
@@ -114,7 +115,7 @@ def motion_source(scene: bpy.types.Scene, cameras: set[str]) -> tuple[str, str]:
 
 
 def gather(
-    scene: bpy.types.Scene, source: Path, frames: tuple[int, int] | None, camera: Path | None, motion: str,
+    scene: bpy.types.Scene, look: Look, source: Path, frames: tuple[int, int] | None, camera: Path | None, motion: str,
     painted: Path, view: dict[str, Any] | None = None, output_format: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The job as plain values; view, output_format: other ones than the scene's. Raises InputError for wrong values."""
@@ -123,13 +124,8 @@ def gather(
         {
             "input": {"path": str(source), "frames": frames and list(frames), "camera": camera and str(camera)},
             "motion": motion,
-            "styles": library.chosen(state),
-            "settings": {
-                "method": state.method,
-                "strength": state.strength,
-                "stability": state.stability,
-                "device": preferences().device,
-            },
+            "styles": look.styles,
+            "settings": {**look.settings, "device": preferences().device},
             "view": {**(view or view_settings(scene)), "ocio": color_config()},
             # the folder is ours: results of an earlier job with other settings are replaced
             "output": {"directory": str(painted), "format": output_format or FORMATS[state.format], "overwrite": True},

@@ -42,6 +42,9 @@ _OUTPUT_ONLY = {"filepath", "use_overwrite", "use_placeholder", "use_lock_interf
                 "resolution_percentage", "gi_cache_info", "preview_pixel_size", "simplify_gpencil_onplay"}
 """Scene settings that our frames do not depend on, or that are told by the resolution below."""
 
+_NOT_RENDERED = ("styletx.", "sequence_editor.")
+"""Beginnings of what a scene's animation may move without changing our frames."""
+
 _last_frame: dict[str, int] = {}
 _known_graphs: set[int] = set()
 
@@ -161,12 +164,15 @@ def _animation(data: Any) -> Iterator[Any]:
     if animation is None:
         return
     for curve in compat.action_curves(animation):
+        if curve.data_path.startswith(_NOT_RENDERED):
+            continue
         yield curve.data_path, curve.array_index, curve.extrapolation, curve.mute
         yield _digest(curve.keyframe_points, "co", 2)
         yield _digest(curve.keyframe_points, "handle_left", 2), _digest(curve.keyframe_points, "handle_right", 2)
         yield [point.interpolation for point in curve.keyframe_points]
     for curve in animation.drivers:
-        yield curve.data_path, curve.array_index, curve.driver.type, curve.driver.expression
+        if not curve.data_path.startswith(_NOT_RENDERED):
+            yield curve.data_path, curve.array_index, curve.driver.type, curve.driver.expression
     for track in animation.nla_tracks:
         for strip in track.strips:
             yield track.mute, strip.frame_start, strip.frame_end, strip.scale, strip.action and strip.action.name_full
@@ -242,7 +248,9 @@ def _matters(update: Any, moved_in_time: bool) -> bool:
         # shading alone comes with every rebuild of the scene's relations; a real one comes with its material
         return not moved_in_time and (update.is_updated_transform or update.is_updated_geometry)
     if isinstance(data, bpy.types.Action):
-        return not moved_in_time
+        curves = compat.all_curves(data)
+        ours = curves and all(curve.data_path.startswith(_NOT_RENDERED) for curve in curves)
+        return not moved_in_time and not ours
     return not moved_in_time or update.is_updated_geometry
 
 

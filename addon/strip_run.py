@@ -17,7 +17,7 @@ import bpy
 from styletx_core import events
 from styletx_core.errors import InputError
 
-from . import library, rendering, strip_frames, strip_place, strips
+from . import library, look, rendering, strip_frames, strip_place, strips
 from .properties import state_of
 from .run import Run, Steps
 
@@ -38,7 +38,10 @@ class StripRun(Run):
             self.subject = target.name if len(targets) == 1 else f"{target.name} ({number} of {len(targets)})"
             if not target.files:
                 yield from self._read(target)
-            job, notices = strips.job(self.scene, target)
+            frames = list(range(target.first, target.first + 1 if target.still else target.end))
+            numbers = list(range(target.numbers[0], target.numbers[1] + 1))
+            painting = yield from look.prepare(self, frames, target.folder, numbers, parts=False)
+            job, notices = strips.job(self.scene, target, painting)
             self.notices += notices
             yield from self._paint(job)
             assert self.finished is not None

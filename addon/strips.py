@@ -15,8 +15,8 @@ import bpy
 
 from styletx_core.errors import InputError
 
-from . import compat, scene_job
-from .properties import state_of, style_key
+from . import compat, look, scene_job
+from .properties import state_of
 from .shots import resolution, view_settings
 from .strip_frames import inputs, path_of
 
@@ -80,6 +80,8 @@ def gather(scene: bpy.types.Scene) -> tuple[list[Target], list[str]]:
             chosen.append(strip)
         elif strip.type != "SOUND":
             notices.append(f"The strip '{strip.name}' is left out: movies, images, scenes and meta strips are painted.")
+    if state_of(scene).regions:
+        notices.append("Regions are left out: strips are painted in the style alone.")
     if not chosen:
         raise InputError("No strip that can be painted is selected: select a movie, image, scene or meta strip.")
     base, more = scene_job.folders(scene, single=False)
@@ -140,9 +142,7 @@ def _key(scene: bpy.types.Scene, strip: Any, linear: bool) -> str:
     of the .blend beside it; and the same work, interrupted, is found again.
     """
     state = state_of(scene)
-    settings = ("method", "strength", "stability", "motion")
-    values: list[Any] = [getattr(state, name) for name in settings]
-    values += style_key(state)
+    values: list[Any] = [state.motion, look.key(scene, parts=False)]
     values += [bpy.data.filepath, scene.name, strip.name, strip.type, *compat.strip_range(strip)]
     values += [path for path, _ in _files(strip, ())]
     values += [view_settings(scene) if linear else None]
@@ -256,7 +256,7 @@ def _vector_files(strip: Any, first: int, end: int) -> tuple[str, tuple[int, int
     return str(folder / f"{head}{'#' * digits}{tail}"), (numbers[0], numbers[-1])
 
 
-def job(scene: bpy.types.Scene, target: Target) -> tuple[dict[str, Any], list[str]]:
+def job(scene: bpy.types.Scene, target: Target, painting: look.Look) -> tuple[dict[str, Any], list[str]]:
     """The job that paints a strip, and notices."""
     motion, notices = state_of(scene).motion, []
     if not target.files:
@@ -267,7 +267,8 @@ def job(scene: bpy.types.Scene, target: Target) -> tuple[dict[str, Any], list[st
     if target.still and not target.files:
         source = path_of(target.source, target.first, target.linear)
     view = None if target.linear else PLAIN_VIEW
-    return scene_job.gather(scene, source, target.numbers, None, motion, target.painted, view, "auto"), notices
+    made = scene_job.gather(scene, painting, source, target.numbers, None, motion, target.painted, view, "auto")
+    return made, notices
 
 
 # Where the painted one goes

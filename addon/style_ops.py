@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringPrope
 
 from styletx_core.errors import InputError
 
-from . import compat, library, run
+from . import compat, keyed, library, run
 from .preferences import preferences
 from .properties import active_style, state_of
 from .stepping import Mixin, Result
@@ -24,7 +24,9 @@ def shown_image(context: bpy.types.Context) -> Any:
     return getattr(context.space_data, "image", None)
 
 
-class _WhileIdle(Mixin):
+class WhileIdle(Mixin):
+    """An operator that changes settings, which wait while StyleTX is at work."""
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if run.current is not None:
@@ -71,7 +73,7 @@ class STYLETX_OT_keep_style(bpy.types.Operator):
         return {"CANCELLED"} if style is None else _added(self, context, [library.find(style.path)])
 
 
-class STYLETX_OT_add_image_style(_WhileIdle, bpy.types.Operator):
+class STYLETX_OT_add_image_style(WhileIdle, bpy.types.Operator):
     bl_idname = "styletx.add_image_style"
     bl_label = "Use as Style"
     bl_description = "Put the picture that the editor shows among your own styles, and choose it"
@@ -124,7 +126,7 @@ class STYLETX_OT_remove_style(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class STYLETX_OT_add_blend(_WhileIdle, bpy.types.Operator):
+class STYLETX_OT_add_blend(WhileIdle, bpy.types.Operator):
     bl_idname = "styletx.add_blend"
     bl_label = "Add Style"
     bl_description = "Blend one more style in: up to four, each with a weight"
@@ -148,7 +150,7 @@ class STYLETX_OT_add_blend(_WhileIdle, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class STYLETX_OT_remove_blend(_WhileIdle, bpy.types.Operator):
+class STYLETX_OT_remove_blend(WhileIdle, bpy.types.Operator):
     bl_idname = "styletx.remove_blend"
     bl_label = "Remove Style"
     bl_description = "Take a style out of the blend"
@@ -162,6 +164,7 @@ class STYLETX_OT_remove_blend(_WhileIdle, bpy.types.Operator):
         if index >= len(state.styles):
             return {"CANCELLED"}
         state.styles.remove(index)
+        keyed.take_out(compat.shown_scene(context), index)
         state.active_style = max(0, min(state.active_style, len(state.styles) - 1))
         return {"FINISHED"}
 

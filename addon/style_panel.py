@@ -23,6 +23,7 @@ class STYLETX_UL_styles(bpy.types.UIList):
         path = library.find(item.path) if item.path else None
         row = layout.split(factor=0.55)
         row.label(text=path.stem if path else "Choose a style", icon_value=library.icon(path) if path else 0)
+        row.use_property_decorate = True
         row.prop(item, "weight", text="")
 
 

@@ -146,15 +146,18 @@ def _presets(made: bpy.types.Scene) -> dict[str, Any]:
     bpy.ops.styletx.add_blend()
     state.styles[1].path, state.styles[1].weight = str(OUTPUT / "red.png"), 0.25
     state.strength, state.stability, state.motion, state.method = 0.75, 0.5, "flow", "gatys"
+    state.size, state.keep_colors, state.options_gatys.steps = 2.0, "match", 7
 
     def values() -> list[Any]:
-        return [state.strength, state.stability, state.motion, state.method,
+        return [state.strength, state.stability, state.motion, state.method, state.size, state.keep_colors,
+                state.options_gatys.steps,
                 [(style.path, round(style.weight, 4)) for style in state.styles]]  # fmt: skip
 
     before = values()
     bpy.ops.styletx.add_preset(name="My Look")
     state.styles.clear()
     state.strength, state.stability, state.motion, state.method = 1, 1, "auto", "adain_reconet"
+    state.size, state.keep_colors, state.options_gatys.steps = 1.0, "none", 200
     changed = values()
     (path,) = bpy.utils.preset_paths("styletx")
     file = Path(path) / "My_Look.py"

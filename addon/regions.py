@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Regions: parts of the picture with styles of their own, told by objects, materials, masks or pictures.
+
+Objects and materials are found by Cryptomatte, in the frames as they are rendered; masks of Blender are drawn to files,
+frame by frame, in a scene of our own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
+
+from styletx_core.errors import InputError, WorkError
+
+from . import compat, image_files, library
+from .rendering import sentence
+from .shots import TEMPORARY, resolution
+
+KINDS = [
+    ("OBJECT", "Object", "An object, by Cryptomatte: edges are exact", "OBJECT_DATA", 0),
+    ("COLLECTION", "Collection", "All objects of a collection, by Cryptomatte", "OUTLINER_COLLECTION", 1),
+    ("MATERIAL", "Material", "Whatever has a material, by Cryptomatte", "MATERIAL", 2),
+    ("INDEX", "Object Index", "Objects with this pass index", "SORTSIZE", 3),
+    ("MASK", "Mask", "A mask, animated too: white is inside", "MOD_MASK", 4),
+    ("IMAGE", "Image", "A picture or an image sequence, stretched over the frame: white is inside", "IMAGE_DATA", 5),
+]
+
+
+class StyleTXRegion(bpy.types.PropertyGroup):
+    """A part of the picture with a style of its own."""
+
+    kind: EnumProperty(name="Region", description="What tells the part", items=KINDS, options=set())  # type: ignore[valid-type]
+    object: PointerProperty(name="Object", type=bpy.types.Object)  # type: ignore[valid-type]
+    collection: PointerProperty(name="Collection", type=bpy.types.Collection)  # type: ignore[valid-type]
+    material: PointerProperty(name="Material", type=bpy.types.Material)  # type: ignore[valid-type]
+    index: IntProperty(name="Index", description="Pass index of the objects", min=0, max=32767, options=set())  # type: ignore[valid-type]
+    mask: PointerProperty(name="Mask", type=bpy.types.Mask)  # type: ignore[valid-type]
+    image: PointerProperty(name="Image", type=bpy.types.Image)  # type: ignore[valid-type]
+    invert: BoolProperty(name="Invert", description="Everywhere else instead", options=set())  # type: ignore[valid-type]
+    style: StringProperty(  # type: ignore[valid-type]
+        name="Style", description="The picture in whose style this part is painted", subtype="FILE_PATH"
+    )
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A mask that is to be drawn to files."""
+
+    mask: str
+    folder: Path
+
+
+FIELDS = {"OBJECT": "object", "COLLECTION": "collection", "MATERIAL": "material", "MASK": "mask", "IMAGE": "image"}
+"""Kind -> the property that holds the data-block."""
+
+
+def title(region: Any) -> str:
+    """What a region is called in a list."""
+    if region.kind == "INDEX":
+        name = f"Index {region.index}"
+    else:
+        data = getattr(region, FIELDS[region.kind])
+        name = data.name if data is not None else "Nothing chosen"
+    return f"All but {name}" if region.invert else name
+
+
+def rendered(collection: bpy.types.Collection) -> list[bpy.types.Object]:
+    """The objects of a collection that can be seen in a render; Cryptomatte knows of no others."""
+    unseen = {"CAMERA", "LIGHT", "EMPTY", "SPEAKER", "ARMATURE", "LATTICE", "LIGHT_PROBE"}
+    return [thing for thing in collection.all_objects if thing.type not in unseen and not thing.hide_render]
+
+
+def key(state: Any) -> list[Any]:
+    """What regions are told by."""
+    found: list[Any] = [state.elsewhere] if state.regions else []
+    for region in state.regions:
+        names: list[Any] = []
+        if region.kind == "COLLECTION" and region.collection is not None:
+            names = [thing.name for thing in rendered(region.collection)]
+        found.append([title(region), region.kind, region.style, *names])
+    return found
+
+
+def gather(scene: bpy.types.Scene, state: Any, folder: Path | None) -> tuple[list[dict[str, Any]], list[Drawing]]:
+    """The regions' styles as a job has them, and the masks to draw before. Raises InputError for what is missing.
+
+    folder: where masks and pictures that are not files are written to; None looks at the settings and writes nothing.
+    """
+    styles, drawings = [], []
+    for region in state.regions:
+        if not region.style.strip():
+            raise InputError(f"The region '{title(region)}' has no style: choose one, or remove the region.")
+        where: dict[str, Any] = {"invert": region.invert}
+        if region.kind == "INDEX":
+            where["index"] = region.index
+        else:
+            data = getattr(region, FIELDS[region.kind])
+            if data is None:
+                raise InputError(f"A region has no {region.kind.lower()}: choose one, or remove the region.")
+            if region.kind == "COLLECTION" and not rendered(data):
+                raise InputError(f"Nothing in the collection '{data.name}' of a region renders: choose another one.")
+            if folder is None:
+                continue
+            if region.kind == "MASK":
+                drawing = Drawing(data.name, folder / bpy.path.clean_name(data.name))
+                drawings.append(drawing)
+                where["mask"] = str(drawing.folder)
+            elif region.kind == "IMAGE":
+                where["mask"] = _image(scene, data, folder)
+            elif region.kind == "MATERIAL":
+                where["material"] = [_literal(data.name)]
+            else:
+                things = [data] if region.kind == "OBJECT" else rendered(data)
+                where["object"] = [_literal(thing.name) for thing in things]
+        styles.append({"path": library.readable(region.style), "weight": 1.0, "region": where})
+    return styles, drawings
+
+
+def _literal(name: str) -> str:
+    """A name in which nothing stands for other letters."""
+    return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def _image(scene: bpy.types.Scene, image: Any, folder: Path) -> str:
+    """The file of a picture, or the pattern of a sequence; what is no file of the engine's kinds is written to one."""
+    path = Path(bpy.path.abspath(image.filepath))
+    usable = path.suffix.lower() in library.PICTURES and path.is_file() and not image.is_dirty and not image.packed_file
+    if image.source == "SEQUENCE" and usable:
+        match = re.fullmatch(r"(.*?)(\d+)(\D*)", path.stem)
+        if match:
+            return str(path.with_name(match[1] + "#" * len(match[2]) + match[3] + path.suffix))
+    if image.source == "FILE" and usable:
+        return str(path)
+    written = folder / f"{bpy.path.clean_name(image.name)}.png"
+    image_files.save(image, scene, written, image_files.SEEN)
+    return str(written)
+
+
+def draw_masks(scene: str, mask: str, frames: list[int], folder: str) -> Iterator[int]:
+    """Draw a mask to files, white inside, in the size of the scene's render; yields each frame when it is there.
+
+    Raises WorkError when a frame could not be drawn.
+    """
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    for path in place.glob("mask_*.png"):
+        path.unlink()
+    of, drawn = bpy.data.scenes[scene], bpy.data.masks[mask]
+    stage = bpy.data.scenes.new(TEMPORARY)
+    stage[TEMPORARY] = 1
+    name = stage.name
+    before = {image.name for image in bpy.data.images}
+    try:
+        stage.sequence_editor_create()
+        # a mask strip begins with the mask's first frame, and shows nothing before
+        begin = drawn.frame_start
+        strip = compat.strips(stage.sequence_editor).new_mask("mask", drawn, 1, begin)
+        compat.set_strip_length(strip, max(max(frames) - begin, 0) + 1)
+        render, view = stage.render, stage.view_settings
+        render.resolution_x, render.resolution_y = resolution(of)
+        render.resolution_percentage = 100
+        render.use_compositing, render.use_sequencer, render.dither_intensity = False, True, 0.0
+        setattr(view, "view_transform", "Raw")  # noqa: B010 - Blender's types know the names of no config
+        compat.picture_files(render.image_settings, linear=False, deep=False)
+        for frame in frames:
+            stage.frame_set(max(frame, begin))
+            path = place / f"mask_{frame:04d}.png"
+            render.filepath = compat.literal_path(str(path))
+            try:
+                with bpy.context.temp_override(scene=stage):
+                    bpy.ops.render.render(write_still=True, scene=name)
+            except RuntimeError as error:
+                raise WorkError(f"The mask '{mask}' could not be drawn: {sentence(error)}") from None
+            if not path.is_file():
+                raise WorkError(f"The mask '{mask}' gave no picture at frame {frame}: see whether it can be rendered.")
+            yield frame
+    finally:
+        bpy.data.scenes.remove(bpy.data.scenes[name])
+        for image in list(bpy.data.images):
+            if image.name not in before and image.type in {"RENDER_RESULT", "COMPOSITING"}:
+                bpy.data.images.remove(image)
+
+
+def register() -> None:
+    bpy.utils.register_class(StyleTXRegion)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(StyleTXRegion)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Animated settings, options and regions in Blender, through the operators (see inside/controls.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from blenders import Blender
+from test_extension import pixels
+
+SCRIPT = Path(__file__).parent / "inside" / "controls.py"
+
+
+def test_settings_follow_curves_and_drivers_frame_by_frame(blender: Blender, tmp_path: Path) -> None:
+    seen = blender.run("keyed", tmp_path, SCRIPT)
+    assert seen["error"] == "" and seen["change"] == [] and seen["frame"] == 2
+    strength = seen["settings"]["strength"]
+    assert strength.keys() == {"1", "2", "3"}
+    assert np.allclose([strength[str(frame)] for frame in (1, 2, 3)], [0, 0.5, 1], atol=1e-6)
+    sizes = seen["settings"]["size"]
+    assert np.allclose([sizes[str(frame)] for frame in (1, 2, 3)], seen["sizes"], atol=1e-5)
+    assert len(set(sizes.values())) == 3, "the driver has to look at the cube where it is keyed"
+    first, second = seen["weights"]
+    assert first == 1 and second["1"] == 0 and second["3"] == 1
+    assert all(0 <= value <= 1 for value in second.values()), "an overshoot is left in the limits"
+
+    zero, full, strong = ([pixels(path)[..., :3].clip(0, 1) for path in seen[name]]
+                          for name in ("zero", "full", "strong"))  # fmt: skip
+    assert np.array_equal(strong[0], zero[0]), "strength 0 is the very render"
+    assert 0.1 < np.abs(strong[1] - zero[1]).mean() / np.abs(full[1] - zero[1]).mean() < 0.9
+    assert np.abs(strong[2] - zero[2]).mean() > 0.02
+
+    assert seen["quiet"] == ["", "", ""] and seen["loud"] != ""
+    assert not seen["rendered again"], "a key of ours has nothing to do with the render"
+    assert np.allclose(list(seen["moved"].values()), [0.5, 0.75, 1], atol=1e-6)
+    error, alone = seen["frame alone"]
+    assert error == "" and alone == {"3": 1.0}
+    assert "driver" in seen["broken driver"] and "size" in seen["broken driver"] and "\n" not in seen["broken driver"]
+    error, weight = seen["without"]
+    assert error == "" and weight["1"] == 0 and weight["3"] == 1
+    assert seen["left"] == [["styletx.strength", "styletx.styles[0].weight"], ["styletx.strength"]]
+    assert seen["scenes"] == ["Scene"]
+
+
+def test_options_reach_the_method_they_are_of(blender: Blender, tmp_path: Path) -> None:
+    seen = blender.run("options", tmp_path, SCRIPT)
+    settings = seen["settings"]
+    assert seen["error"] == "" and settings["method"] == "gatys"
+    assert settings["keep_colors"] == "match" and settings["size"] == 2 and settings["stability"] == 0.25
+    given = settings["options"]
+    assert given["steps"] == 3 and given["optimizer"] == "adam" and given["stroke"] == 0.5 and given["color"] == 1.5
+    error, options = seen["other"]
+    assert error == "" and "steps" not in options
+
+
+def test_regions_are_painted_in_their_own_styles(blender: Blender, tmp_path: Path) -> None:
+    seen = blender.run("regions", tmp_path, SCRIPT)
+    plain, ink, oil = (pixels(seen[name]) for name in ("plain", "ink", "oil"))
+    painted = {}
+    for name in ("two objects", "ball in another style", "all but the ball", "collection", "material", "index", "mask",
+                 "image"):  # fmt: skip
+        assert seen[name]["error"] == "", name
+        painted[name] = pixels(seen[name]["path"])
+    assert seen["two objects"]["titles"] == ["Cube", "Ball [1]"]
+    assert seen["all but the ball"]["titles"] == ["All but Ball [1]"]
+
+    two = painted["two objects"]
+    world = plain[..., 3] == 0
+    assert world.any() and np.array_equal(two[world], plain[world])
+    changed = np.abs(two - plain)[..., :3].max(-1) > 0.02
+    cube = changed & (np.abs(two - ink)[..., :3].max(-1) < np.abs(two - oil)[..., :3].max(-1))
+    ball = changed & ~cube
+    assert cube.sum() > 100 and ball.sum() > 50, "two objects in two styles"
+    columns = np.arange(plain.shape[1])
+    assert abs((columns * cube).sum() / cube.sum() - (columns * ball).sum() / ball.sum()) > 15, "side by side"
+
+    only = painted["material"]
+    ball = np.abs(only - plain)[..., :3].max(-1) > 1e-6
+    assert 50 < ball.sum() < 0.3 * ball.size
+    assert np.array_equal(painted["index"][~dilated(ball)], plain[~dilated(ball)])
+    rest = painted["all but the ball"]
+    inside = eroded(ball)
+    assert np.array_equal(rest[inside], plain[inside]), "the ball is kept"
+    assert np.abs(rest - plain)[~dilated(ball)][..., :3].max() > 0.05
+    both = painted["ball in another style"]
+    assert np.abs(both - plain)[inside][..., :3].mean() > 0.01
+    assert np.abs(both - rest)[inside][..., :3].mean() > 0.01
+
+    left = np.abs(painted["mask"] - plain)[..., :3].max(-1) > 1e-6
+    assert left[:, :40].any() and not left[:, 56:].any(), "the mask covers the left half"
+    top = np.abs(painted["image"] - plain)[..., :3].max(-1) > 1e-6
+    assert top[:24].any() and not top[40:].any(), "white is inside"
+    assert seen["mask change"] == []
+
+    words = {"nothing chosen": "object", "no style": "Ball [1]", "empty": "Empty", "no style elsewhere": "style"}
+    for name, word in words.items():
+        error = seen[name]["error"]
+        assert word in error and "\n" not in error and "unexpectedly" not in error, (name, error)
+    assert seen["scenes"] == ["Scene"]
+
+
+def dilated(area: np.ndarray) -> np.ndarray:
+    """The area and two pixels around it."""
+    padded = np.pad(area, 2)
+    height, width = area.shape
+    return np.any([padded[y : y + height, x : x + width] for y in range(5) for x in range(5)], axis=0)
+
+
+def eroded(area: np.ndarray) -> np.ndarray:
+    """The area without its outermost two pixels."""
+    return ~dilated(~area)
