@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from .properties import state_of
 
 if TYPE_CHECKING:
     from .run import Run
+
+STEP = 0.05
+"""Seconds of work between two looks at the interface: a window takes a step every tenth of a second only."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,13 @@ def prepare(
     run.phase, run.progress, run.eta = "Reading the animation", 0.0, None
     yield
     found: dict[str, dict[str, float]] = {}
+    clock = time.monotonic()
     for (_, values), number in zip(keyed.sample(run.scene, frames), numbers or frames, strict=True):
         for path, value in values.items():
             found.setdefault(path, {})[str(number)] = value
-        yield
+        if time.monotonic() - clock > STEP:
+            yield
+            clock = time.monotonic()
     state = state_of(run.scene)
     styles: list[dict[str, Any]] = []
     if not (parts and state.regions and state.elsewhere == "ORIGINAL"):
@@ -81,10 +88,13 @@ def _draw(run: Run, drawing: regions.Drawing, frames: list[int]) -> Generator[No
     beside, here = rendering.beside, regions.draw_masks
     drawn: Iterator[int] = beside(here, arguments, frames) if run.windowed else here(*arguments)
     with closing(drawn):  # type: ignore[type-var]
+        clock = time.monotonic()
         for frame in drawn:
             if frame >= 0:
                 run.progress += 1 / len(frames)
-            yield
+            if frame < 0 or time.monotonic() - clock > STEP:
+                yield
+                clock = time.monotonic()
 
 
 def key(scene: bpy.types.Scene, parts: bool = True) -> list[Any]:

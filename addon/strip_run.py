@@ -68,13 +68,16 @@ class StripRun(Run):
             written = rendering.beside(strip_frames.write_frames, arguments, frames)
         else:
             written = strip_frames.write_frames(*arguments)
+        clock = began
         with closing(written):  # type: ignore[type-var]
             for frame in written:
                 if frame >= 0:
                     count += 1
                     self.progress = count / len(frames)
                     self.eta = (time.monotonic() - began) / count * (len(frames) - count)
-                yield
+                if frame < 0 or time.monotonic() - clock > look.STEP:
+                    yield
+                    clock = time.monotonic()
 
     def summary(self) -> str:
         """One sentence on a run that is done."""
