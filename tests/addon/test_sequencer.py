@@ -148,6 +148,16 @@ def run_engine(given: dict[str, Any], output: Path, style: str, motion: str, vie
     return [event.path for event in engine.run(job) if isinstance(event, FrameDone)]
 
 
+def test_animated_strength_is_followed_in_the_scenes_frames(seen: Any) -> None:
+    case = of(seen, "keyed")
+    assert case["frames"] == [20, 21, 22, 23]
+    assert np.allclose([case["strength"][str(frame)] for frame in case["frames"]], [0, 1 / 3, 2 / 3, 1], atol=1e-5)
+    apart = [np.abs(pixels(plain) - pixels(shown))[..., :3].mean()
+             for plain, shown in zip(case["plain"], case["shown"], strict=True)]  # fmt: skip
+    assert apart[0] < 1 / 255 and apart == sorted(apart) and apart[-1] > 0.02
+    assert any("Regions" in text for text in case["notices"])
+
+
 def test_a_scene_strip_is_painted_from_its_scene(seen: Any) -> None:
     case, output = of(seen, "scene_strip"), seen["output"]
     sources = [Path(path) for path in case["source"]]

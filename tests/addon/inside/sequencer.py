@@ -7,6 +7,7 @@ The media are made outside (test_sequencer.py) and lie in the folder `media` bes
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import sys
 import time
@@ -267,6 +268,29 @@ def pictures_plain() -> dict[str, Any]:
     strip = images(top(made), "pictures", [f"pic_{n:04d}.png" for n in range(1, 13)], 1, 5)
     trim(strip, 3, 4)
     return case(made, strip)
+
+
+def keyed() -> dict[str, Any]:
+    """Strength by keys, in frames of the scene; a region, which strips have not."""
+    made = fresh("keyed")
+    strip = images(top(made), "keyed", [f"pic_{n:04d}.png" for n in range(1, 13)], 1, 20)
+    trim(strip, 0, 8)
+    for frame, value in ((20, 0.0), (23, 1.0)):
+        made.styletx.strength = value
+        made.styletx.keyframe_insert("strength", frame=frame)
+    for curve in _curves(made):
+        for point in curve.keyframe_points:
+            point.interpolation = "LINEAR"
+    bpy.ops.styletx.add_region(kind="INDEX")
+    only(made, strip)
+    frames = list(range(*span(strip)))
+    found: dict[str, Any] = {"frames": frames, "plain": shots(made, "keyed_plain", frames)}
+    paint()
+    found["notices"] = sys.modules[MODULE + ".run"].last.notices
+    found["shown"] = shots(made, "keyed_shown", frames)
+    (record,) = (OUTPUT / "paint" / "keyed").rglob("painted/styletx.json")
+    found["strength"] = json.loads(record.read_text("utf-8"))["job"]["settings"]["strength"]
+    return found
 
 
 def still() -> dict[str, Any]:
@@ -580,8 +604,8 @@ def modal() -> dict[str, Any]:
 
 
 CASES = (
-    movie_trimmed, movie_lossy, movie_under_agx, pictures, pictures_plain, still, vectors, scene_strip, meta, in_a_meta,
-    speed, retimed, several, cancelled, errors, other_scene, modal,
+    movie_trimmed, movie_lossy, movie_under_agx, pictures, pictures_plain, keyed, still, vectors, scene_strip, meta,
+    in_a_meta, speed, retimed, several, cancelled, errors, other_scene, modal,
 )  # fmt: skip
 
 
