@@ -178,7 +178,12 @@ def antialiased(inside: np.ndarray) -> np.ndarray:
 
 
 def _gray(mask: Shot, number: int, size: tuple[int, int]) -> np.ndarray:
-    gray = mask.read(number if len(mask.numbers) > 1 else mask.numbers[0]).rgb.mean(2).clip(0, 1)
+    """HxW float32 in 0..1: how white the mask is in this frame; what is transparent in it is black."""
+    frame = mask.read(number if len(mask.numbers) > 1 else mask.numbers[0])
+    gray = frame.rgb.mean(2)
+    if frame.alpha is not None and mask.encoding == "display":  # scene-linear color has its alpha in it
+        gray *= frame.alpha
+    gray = np.nan_to_num(gray).clip(0, 1)
     return np.asarray(cv2.resize(gray, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 

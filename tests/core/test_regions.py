@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import blenders
+import cv2
 import numpy as np
 import pytest
 from conftest import Material, write_png
@@ -255,6 +256,16 @@ def test_a_picture_and_a_sequence_are_masks_for_every_method(material: Material,
             given = shot.read(number).rgb
             assert np.array_equal(made[0][i][:, 32:], given[:, 32:]) and (made[0][i][:, :32] != given[:, :32]).any()
             assert np.array_equal(made[1][i], given if number >= 3 else made[0][i])
+
+
+def test_what_is_transparent_in_a_mask_is_not_in_the_region(material: Material, tmp_path: Path) -> None:
+    clear = np.ones((41, 57, 4), np.float32)
+    clear[:, 20:, 3] = 0
+    assert cv2.imwrite(str(tmp_path / "mask.png"), (clear * 255).astype(np.uint8))
+    style = Style(str(material.style), region=Region(mask=str(tmp_path / "mask.png")))
+    finish(make_job(material, material.photo, tmp_path / "out", styles=(style,)))
+    before, after = (cv2.imread(str(path)) for path in (material.photo, tmp_path / "out" / "photo.png"))
+    assert np.array_equal(before[:, 20:], after[:, 20:]) and (before[:, :20] != after[:, :20]).mean() > 0.5
 
 
 def test_an_interrupted_job_with_regions_ends_with_the_same_files(
