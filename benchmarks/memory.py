@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=1, help="more than one: a shot (default: 1)")
     parser.add_argument("--method", default="adain_reconet")
     parser.add_argument("--tile", type=int, default=0, help="(default: chosen)")
+    parser.add_argument("--stroke-size", type=float, default=1.0, help="(default: %(default)s)")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     with tempfile.TemporaryDirectory() as directory:
@@ -33,18 +34,22 @@ def main() -> None:
             write_exr_shot(source, options.frames, width, height)
         else:
             source = write_still(Path(directory) / "still.png", width, height)
-        peak, seconds = measure(source, Path(directory) / "out", options.method, options.tile)
-    said = estimate(width, height, options.method, options.tile, shot=options.frames > 1).host
+        peak, seconds = measure(source, Path(directory) / "out", options.method, options.tile, options.stroke_size)
+    said = estimate(
+        width, height, options.method, options.tile, shot=options.frames > 1, size=options.stroke_size
+    ).host
     tiles = tile_side(width, height, options.method, options.tile)
     print(f"{options.size}, {options.frames} frame(s), tiles of {tiles}: peak {peak / GIB:.2f} GiB, "
           f"estimate {said / GIB:.2f} GiB, {seconds:.0f} s")  # fmt: skip
 
 
-def measure(source: Path, output: Path, method: str = "adain_reconet", tile: int = 0) -> tuple[int, float]:
+def measure(
+    source: Path, output: Path, method: str = "adain_reconet", tile: int = 0, size: float = 1.0
+) -> tuple[int, float]:
     """Peak memory in bytes and seconds of the command line, start-up included."""
     command = [sys.executable, "-m", "styletx_core", "stylize", str(source), "--style", str(STYLE)]
     command += ["--output", str(output), "--method", method, "--tile", str(tile), "--device", "cpu"]
-    command += ["--progress", "none"]
+    command += ["--size", str(size), "--progress", "none"]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from styletx_core import keyed
 from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
 from styletx_core.job import Job
@@ -45,7 +46,14 @@ def template(job: Job, frames: int = CHUNK) -> tuple[dict[str, Any], dict[str, s
     job = absolute(job)
     with open_shot(job.input.path, job.input.frames, job.input.layer, job.input.camera) as shot:
         chunks = [shot.numbers[i : i + frames] for i in range(0, len(shot.numbers), frames)]
-        memory = estimate(shot.width, shot.height, job.settings.method, job.settings.tile, shot=len(shot.numbers) > 1)
+        memory = estimate(
+            shot.width,
+            shot.height,
+            job.settings.method,
+            job.settings.tile,
+            shot=len(shot.numbers) > 1,
+            size=min(keyed.values(job.settings.size)),
+        )
     if len(chunks) > MOST_TASKS:
         raise InputError(
             f"The shot would be cut into {len(chunks)} tasks, but a template lists {MOST_TASKS} at most; give more"

@@ -13,6 +13,8 @@ GIB = 2**30
 PROCESS = 0.6 * GIB  # Python, PyTorch and the weights
 STILL = 64  # bytes a pixel of a single picture: as read, as shown, as painted, and on its way into a file
 SHOT = 260  # ... of a shot: two frames with their passes, their motion, and what the temporal stage keeps
+ENLARGED = 24  # ... of a frame that is enlarged for small strokes, before and after
+OWN_SIDE = 540  # of larger frames than this, forms come from one whose shorter side is so long
 # What a method's pass over one picture may take. Larger pictures are painted in tiles. It is a constant, not a share
 # of the machine's memory, so that a farm's machines cut a picture into the same tiles.
 BUDGET = 2 * GIB
@@ -27,18 +29,28 @@ class Memory(NamedTuple):
 
 
 def estimate(
-    width: int, height: int, method: str = "adain_reconet", tile: int = 0, device: str = "cpu", shot: bool = True
+    width: int,
+    height: int,
+    method: str = "adain_reconet",
+    tile: int = 0,
+    device: str = "cpu",
+    shot: bool = True,
+    size: float = 1.0,
 ) -> Memory:
     """What a job with frames of this size takes at its peak: what was measured, rounded up by a fifth or more.
 
     tile: as in the job's settings; 0 chooses. device: as in the job's settings; what "auto" finds has to be said.
-    shot: more than one frame, with motion; a single picture takes less. Methods with strips of their own (gatys above
-    4 megapixels) take less than this says. Raises InputError for an unknown method.
+    shot: more than one frame, with motion; a single picture takes less. size: of the strokes, the smallest there is;
+    smaller ones than the method's own are painted on an enlarged frame. Methods with strips of their own (gatys above 4
+    megapixels) take less than this says. Raises InputError for an unknown method.
     """
-    pixels = width * height
+    host = PROCESS + width * height * (SHOT if shot else STILL)
+    if not method_info(method).stepwise:
+        larger = max(1.0, min(1.0, OWN_SIDE / min(width, height)) / size)
+        width, height = round(width * larger), round(height * larger)
+        host += width * height * ENLARGED if larger > 1 else 0
     side = tile_side(width, height, method, tile)
     painted = min(width, side) * min(height, side) * method_info(method).memory
-    host = PROCESS + pixels * (SHOT if shot else STILL)
     if device.startswith("cpu"):
         return Memory(math.ceil(host + painted), 0)
     return Memory(math.ceil(host + GIB), math.ceil(0.5 * GIB + painted / 2))  # half precision; the driver's own part
