@@ -25,16 +25,19 @@ _OUTSIDE = 9999.0  # vectors outside a render border are 10000
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """From each pixel of a frame to its place in the previous one.
+    """From each pixel of a frame to its place in the previous one, and back.
 
     offset: HxWx2 float32, (dx, dy) in pixels, rows down. visible: HxW float32 in 0..1, 0 where the previous frame
     did not show this surface. seen: HxW bool, forward and backward motion agree within a pixel:
-    what the temporal error is measured on.
+    what the temporal error is measured on. ahead, ahead_visible: the same as offset and visible, from each pixel of
+    the previous frame to its place in this one.
     """
 
     offset: np.ndarray
     visible: np.ndarray
     seen: np.ndarray
+    ahead: np.ndarray
+    ahead_visible: np.ndarray
 
 
 class MotionSource:
@@ -53,17 +56,19 @@ class MotionSource:
         if self.kind == "none" or self._camera_changes(previous, current):
             return None
         if self.kind == "vectors":
-            back, ahead, known = self._vectors(previous, current, previous_display, current_display)
+            back, ahead, known, known_ahead = self._vectors(previous, current, previous_display, current_display)
         else:
             back = _flow(current_display, previous_display)
             ahead = _flow(previous_display, current_display)
-            known = np.ones(back.shape[:2], bool)
-        known &= inside(back)
-        seen = known & (np.square(back + warp(ahead, back)).sum(2) < 1)
-        visible = seen & _same_depth(previous, current, back) if self.kind == "vectors" else seen
+            known = known_ahead = np.ones(back.shape[:2], bool)
+        seen, seen_ahead = known & _returns(back, ahead), known_ahead & _returns(ahead, back)
+        visible, ahead_visible = seen, seen_ahead
+        if self.kind == "vectors":
+            visible = seen & _same_depth(previous, current, back)
+            ahead_visible = seen_ahead & _same_depth(current, previous, ahead)
         if _is_cut(previous_display, current_display, back, visible):
             return None
-        return Motion(back, visible.astype(np.float32), seen)
+        return Motion(back, visible.astype(np.float32), seen, ahead, ahead_visible.astype(np.float32))
 
     def _camera_changes(self, previous: Frame, current: Frame) -> bool:
         track = self.shot.camera
@@ -74,14 +79,14 @@ class MotionSource:
 
     def _vectors(
         self, previous: Frame, current: Frame, previous_display: np.ndarray, current_display: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         if previous.vector is None or current.vector is None:
             frame = previous if previous.vector is None else current
             raise InputError(f"{self.shot.file(frame.number)} has no Vector pass, unlike the frames before; render "
                              "it again or use optical flow.")  # fmt: skip
         back = _nearest(current.vector[..., :2] * (1, -1), current.depth)
         ahead = _nearest(previous.vector[..., 2:] * (-1, 1), previous.depth)
-        known = np.abs(current.vector).max(2) < _OUTSIDE
+        known, known_ahead = (np.abs(frame.vector).max(2) < _OUTSIDE for frame in (current, previous))
         world_now, world_before = _world(current), _world(previous)
         if world_now.any() or world_before.any():
             camera = self._world_motion(previous, current, (back.shape[0], back.shape[1]))
@@ -93,8 +98,9 @@ class MotionSource:
             back = np.where(world_now[..., None], turn_back, back)
             ahead = np.where(world_before[..., None], turn_ahead, ahead)
         known &= np.isfinite(back).all(2)  # of the nearest surface, or of a camera that sees nothing
-        back = np.where(known[..., None], back, 0)
-        return back.astype(np.float32), ahead.astype(np.float32), known
+        known_ahead &= np.isfinite(ahead).all(2)
+        back, ahead = np.where(known[..., None], back, 0), np.where(known_ahead[..., None], ahead, 0)
+        return back.astype(np.float32), ahead.astype(np.float32), known, known_ahead
 
     def _world_motion(
         self, previous: Frame, current: Frame, size: tuple[int, int]
@@ -236,6 +242,11 @@ def _nearest(offset: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
     out = offset.copy()
     out[rows, columns] = found
     return out
+
+
+def _returns(offset: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """HxW bool: the offset leads into the picture, and the other one from there back to within a pixel."""
+    return inside(offset) & (np.square(offset + warp(other, offset)).sum(2) < 1)
 
 
 def _agree(back: np.ndarray, ahead: np.ndarray) -> np.ndarray:

@@ -1,123 +1,211 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Time: a stage behind every method that keeps the paint on the surfaces it was laid on.
 
-The previous output is carried along the motion with a sharp kernel and kept wherever its surface was visible and
-the input still looks as it did *when that paint was laid* (ReCoNet's luminance term and Ruder's occlusion masks let
-only one frame change; a slow light would outrun both). Elsewhere the frame stylized alone shows. What carrying
-wears off is given back: low frequencies lean toward the frame alone, and fine detail keeps its energy.
+Every few frames one is an anchor, which shows what the method made of it alone. The paint of the anchors before and
+after a frame is carried to it along the motion, in one step each, and one fades into the other on the way. So paint
+neither wears off nor drifts however long a shot is, what comes into view has its paint from the anchor after it, and
+the frames between two anchors depend on nothing else: they can be made anywhere, in any order, and again.
+
+Where neither anchor saw a surface (Ruder et al. 2016, section 5.1), or where the input has changed since, as under a
+moving shadow (the part of ReCoNet's luminance term), the frame stylized alone shows.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 
 from .motion import Motion
-from .warp import warp
+from .warp import sample, warp
+
+EVERY = 12  # frames from one anchor to the next
 
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
 _CHANGE = 0.22  # change beyond it at which half of the paint is new
-_LEAN = 0.1  # a frame's pull of the low frequencies toward the frame alone, at least
-_STALE = 0.25  # difference of the low frequencies to the frame alone that is made up for at once
-_AROUND = 5  # pixels on a side of the window of the frame alone within whose colors the paint has to stay ...
-_MARGIN = 0.02  # ... give or take this
-_REGAIN_STROKES = 0.5  # how much of the lost (or won) energy of strokes is made up for in a frame
-_REGAIN_DETAIL = 1.0  # ... and of detail finer than strokes
+_ROUGH = 1.0  # pixels by which the offsets of neighbors differ where two surfaces meet
+_SEEN = 0.99  # share of the neighbors that an anchor has to have seen
+_REACH = 24  # of the picture's height, so far from a moving outline its old glow may show
+_AROUND = 7  # pixels on a side of the window of the frame alone within whose colors paint stays there ...
+_MARGIN = 0.04  # ... give or take this
+_WHOLE = 0.98  # of its paint that a pixel has from anchors, above which the frame before need not help
+_LAST = 0.9  # what the frame before gives where no anchor does: most, but light that changes slowly is followed
+_GAIN = 4.0  # energy of strokes or detail is made up for by this factor at most
+
+T = TypeVar("T")
 
 
-class Temporal:
-    """The history of one shot; `step` takes the frames in their order.
+def pieces(numbers: Sequence[T]) -> list[Sequence[T]]:
+    """The frames of a shot in the pieces that stand alone: from one anchor to the next, both included.
 
-    stability: 0 shows every frame as stylized alone, 1 keeps all the paint that can be kept.
+    Neighboring pieces share an anchor, which is the same in both. A single frame is one piece.
+    """
+    last = len(numbers) - 1
+    places = [*range(0, last, EVERY), last]
+    return [numbers[a : b + 1] for a, b in pairwise(places)] or [numbers]
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """From each pixel of a frame to its place in an anchor.
+
+    offset: HxWx2 float32, (dx, dy) in pixels, rows down. visible: HxW float32 in 0..1, 0 where the anchor did not
+    show this surface.
     """
 
-    error: float | None = None  # of the last step: RMS of its output minus the previous one along the motion
-    alone_error: float | None = None  # the same of the frames stylized alone
+    offset: np.ndarray
+    visible: np.ndarray
 
-    def __init__(self, stability: float = 1.0) -> None:
-        self.stability = stability
-        self._history: dict[str, np.ndarray] = {}
-        self._steps = 0
+    @classmethod
+    def none(cls, height: int, width: int) -> Way:
+        """Of the anchor itself."""
+        return cls(np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32))
 
-    def step(self, picture: np.ndarray, stylized: np.ndarray, motion: Motion | None) -> np.ndarray:
-        """The steady version of ``stylized``.
+    @classmethod
+    def cut(cls, height: int, width: int) -> Way:
+        """Of a frame in another scene."""
+        return cls(np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32))
 
-        picture, stylized: HxWx3 float32 in 0..1, the input as the network saw it and its output, the same size in
-        all calls. motion: from this frame back to the one of the last call; None (a cut) forgets the history.
+    def before(self, motion: Motion | None) -> Way:
+        """From the frame after this one, by its motion; None at a cut."""
+        if motion is None:
+            return Way.cut(*self.visible.shape)
+        return self._from(motion.offset, motion.visible)
+
+    def after(self, motion: Motion | None) -> Way:
+        """From the frame before this one, by the motion of this one."""
+        if motion is None:
+            return Way.cut(*self.visible.shape)
+        return self._from(motion.ahead, motion.ahead_visible)
+
+    def rough(self) -> np.ndarray:
+        """HxW bool: where the offsets of two surfaces meet."""
+        window = np.ones((3, 3), np.uint8)
+        spread = cv2.dilate(self.offset, window) - cv2.erode(self.offset, window)
+        return np.asarray(np.maximum(spread[..., 0], spread[..., 1]) > _ROUGH)
+
+    def _from(self, offset: np.ndarray, visible: np.ndarray) -> Way:
+        # a mean of the offsets of two surfaces leads to neither
+        rough = warp(self.rough().astype(np.float32), offset, "nearest") > 0
+        rest = np.where(rough[..., None], warp(self.offset, offset, "nearest"), warp(self.offset, offset))
+        seen = (warp(self.visible, offset) > _SEEN) & (visible > 0)
+        return Way(offset + rest, seen.astype(np.float32))
+
+
+class Rest(NamedTuple):
+    """Pixels that no anchor gives all of: which, where they were in the frame before, and what that gives of the rest.
+
+    pixels: N numbers, row by row. places: Nx2 float32 (x, y). share: Nx1 in 0..1.
+    """
+
+    pixels: np.ndarray
+    places: np.ndarray
+    share: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """How a frame between two anchors is put together: the ways to them and how much each gives, HxW in 0..1.
+
+    What is missing to 1 comes from the frame stylized alone, steadied by the frame before.
+    """
+
+    before: Way
+    after: Way
+    from_before: np.ndarray
+    from_after: np.ndarray
+    edges: np.ndarray | None
+    rest: Rest | None
+
+    def paint(self, alone: np.ndarray, before: np.ndarray, after: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """The steady version of ``alone`` from the paint of both anchors and of the frame before.
+
+        All of them HxWx3 float32 in 0..1; ``last`` is what this made of the frame before, or the anchor.
         """
-        self.error = self.alone_error = None
-        if motion is None or not self._history:
-            out, laid = stylized, picture
-        else:
-            out, laid = self._carry(picture, stylized, motion)
-            self.error = temporal_error(out, self._history["output"].astype(np.float32), motion)
-            self.alone_error = temporal_error(stylized, self._history["alone"].astype(np.float32), motion)
-        self._steps += 1
-        # half precision on purpose, and used as such: what is saved to resume from is what the next frame works with
-        self._history = {"output": out.astype(np.float16), "laid": laid.astype(np.float16),
-                         "alone": stylized.astype(np.float16)}  # fmt: skip
-        return out
-
-    @property
-    def started(self) -> bool:
-        """Whether there is a frame before."""
-        return bool(self._history)
-
-    def restyle(self, stylized: np.ndarray) -> None:
-        """Say how the frame of the last call looks in another style, so that a keyed style is followed at once.
-
-        stylized: HxWx3 float32 in 0..1, that frame stylized alone. The paint changes by as much as that did; what
-        steadied it stays.
-        """
-        if not self._history:
-            return
-        output, alone = (self._history[name].astype(np.float32) for name in ("output", "alone"))
-        output = np.clip(output + (stylized - alone), 0, 1)
-        self._history |= {"output": output.astype(np.float16), "alone": stylized.astype(np.float16)}
-
-    def _carry(self, picture: np.ndarray, stylized: np.ndarray, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
-        paint, laid = self._along(motion, "output"), self._along(motion, "laid")
-        change = _change(picture, laid, motion.visible)
-        keep = (motion.visible * np.exp2(-np.square(change)) * self.stability)[..., None]
-        sigma = picture.shape[0] / 60
-        # what a passing object threw on its background (a glow, a darker outline) is not left behind: the more the
-        # paint differs broadly from the frame alone, the more of that is made up for at once
-        broad = cv2.GaussianBlur(keep * (stylized - paint), (0, 0), sigma / 2)
-        paint = paint + np.clip(_largest(np.abs(broad)) / _STALE, _LEAN, 1)[..., None] * broad
-        # the thin ring that each outline would leave on a flat background, as temporal antialiasing ends it
-        window = np.ones((_AROUND, _AROUND), np.uint8)
-        paint = np.clip(paint, cv2.erode(stylized, window) - _MARGIN, cv2.dilate(stylized, window) + _MARGIN)
-        out = stylized + keep * (paint - stylized)
+        base = alone
+        if self.rest is not None:
+            base = alone.copy()
+            pixels = base.reshape(-1, 3)
+            here, there = pixels[self.rest.pixels], sample(last, self.rest.places, "lanczos")
+            pixels[self.rest.pixels] = here + self.rest.share * (there - here)
+        if self.edges is not None:
+            window = np.ones((_AROUND, _AROUND), np.uint8)
+            around = cv2.erode(alone, window) - _MARGIN, cv2.dilate(alone, window) + _MARGIN
+        kept = (self.from_before + self.from_after)[..., None]
+        out = base * (1 - kept)
+        for paint, way, share in ((before, self.before, self.from_before), (after, self.after, self.from_after)):
+            if share.any():
+                carried = warp(paint, way.offset, "lanczos")
+                if self.edges is not None:
+                    carried = np.where(self.edges, np.clip(carried, *around), carried)
+                out += carried * share[..., None]
+        # a fade of two paintings has less contrast than either: strokes and detail get their energy back
+        sigma = alone.shape[0] / 60
         strokes = _strokes(out)
-        found, wanted = (_total(np.square(s)) for s in (strokes, _strokes(stylized)))
-        out = out + keep * _more(found, wanted, sigma, _REGAIN_STROKES) * strokes
-        found, wanted = (_detail(p) for p in (out, stylized))
-        out = out + keep * _more(found, wanted, sigma, _REGAIN_DETAIL) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
-        out = np.clip(out, 0, 1)
-        return out, picture + keep * (laid - picture)
+        found, wanted = (_total(np.square(s)) for s in (strokes, _strokes(alone)))
+        out += kept * _more(found, wanted, sigma) * strokes
+        found, wanted = (_detail(p) for p in (out, alone))
+        out += kept * _more(found, wanted, sigma) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
+        return np.clip(out, 0, 1)
 
-    def _along(self, motion: Motion, name: str) -> np.ndarray:
-        """A picture of the history, carried along the motion."""
-        return warp(self._history[name].astype(np.float32), motion.offset + _dither(self._steps), "lanczos")
 
-    def carried(self, motion: Motion | None) -> tuple[np.ndarray, np.ndarray] | None:
-        """For methods that use history: the last output along the motion (HxWx3 in 0..1) and how far it is to be kept
-        (HxW in 0..1); None after a cut. Call it before `step`.
-        """
-        if motion is None or not self._history or self.stability == 0:
-            return None
-        previous = self._along(motion, "output")
-        visible = motion.visible * np.float32(self.stability)
-        return np.clip(previous, 0, 1), np.asarray(visible, np.float32)
+class Anchor(NamedTuple):
+    """An anchor's picture, HxWx3 float32 in 0..1 as the method sees it, and the way there."""
 
-    def state(self) -> dict[str, np.ndarray]:
-        """What `restore` needs to go on: float16 arrays of HxWx3 and the number of steps made."""
-        return {**self._history, "steps": np.array(self._steps)}
+    picture: np.ndarray
+    way: Way
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from a `state`, exactly as if this stage had made the frames before."""
-        self._history = dict(state)
-        self._steps = int(self._history.pop("steps"))
+
+def blend(
+    picture: np.ndarray,
+    before: Anchor,
+    after: Anchor,
+    share: float,
+    last: np.ndarray,
+    motion: Motion | None,
+    stability: float,
+) -> Blend:
+    """Where a frame gets its paint from.
+
+    picture: HxWx3 float32 in 0..1, the frame as the method sees it. share: 0..1, how far the frame is from the anchor
+    before to the one after. last, motion: the picture of the frame before and the motion back to it, None at a cut.
+    stability: 0 takes all from the frame alone, 1 as much as can be from the anchors.
+    """
+    kept = []
+    for anchor in (before, after):
+        change = _change(picture, warp(anchor.picture, anchor.way.offset), anchor.way.visible)
+        kept.append(anchor.way.visible * np.exp2(-np.square(change)))
+    a, b = kept[0] * np.float32(1 - share), kept[1] * np.float32(share)
+    # an anchor that alone saw a surface gives all of it, at any time, so that nothing jumps
+    most = np.maximum(*kept)
+    scale = most * np.float32(stability) / np.maximum(a + b, 1e-6)
+    rest = None
+    if motion is not None and stability > 0:
+        rest = _rest(picture, last, motion, np.flatnonzero(most < _WHOLE), stability)
+    edges = _edges(before.way, after.way)
+    return Blend(before.way, after.way, a * scale, b * scale, edges if edges.any() else None, rest)
+
+
+def _edges(*ways: Way) -> np.ndarray:
+    """HxWx1 bool: around outlines that move against what lies behind them."""
+    side = round(ways[0].visible.shape[0] / _REACH) * 2 + 1
+    rough = np.maximum(*(way.rough() for way in ways)).astype(np.uint8)
+    return cv2.dilate(rough, np.ones((side, side), np.uint8)).astype(bool)[..., None]
+
+
+def _rest(picture: np.ndarray, last: np.ndarray, motion: Motion, pixels: np.ndarray, stability: float) -> Rest | None:
+    pixels = pixels[motion.visible.ravel()[pixels] > 0]
+    if not len(pixels):
+        return None
+    width = picture.shape[1]
+    places = np.stack((pixels % width, pixels // width), 1).astype(np.float32) + motion.offset.reshape(-1, 2)[pixels]
+    change = np.abs(picture.reshape(-1, 3)[pixels] - sample(last, places)).max(1, keepdims=True)
+    share = np.exp2(-np.square((change - _RESIDUAL).clip(min=0) / _CHANGE))
+    return Rest(pixels, places, share * np.float32(_LAST * stability))
 
 
 def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.ndarray:
@@ -136,7 +224,7 @@ def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.nd
 
 
 def _strokes(picture: np.ndarray) -> np.ndarray:
-    """The frequencies of strokes: above those that lean toward the frame alone, below the finest."""
+    """The frequencies of strokes: above those of the forms, below the finest."""
     return cv2.GaussianBlur(picture, (0, 0), 0.7) - cv2.GaussianBlur(picture, (0, 0), 2.8)
 
 
@@ -145,10 +233,10 @@ def _detail(picture: np.ndarray) -> np.ndarray:
     return np.square(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_32F))
 
 
-def _more(found: np.ndarray, wanted: np.ndarray, sigma: float, share: float) -> np.ndarray:
-    """HxWx1: what part of a band is to be added to it, so that its energy around comes nearer to the wanted one."""
+def _more(found: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:
+    """HxWx1: what part of a band is to be added to it, so that its energy around becomes the wanted one."""
     around, wanted_around = (cv2.GaussianBlur(energy, (0, 0), sigma) for energy in (found, wanted))
-    return (np.clip((wanted_around + 1e-6) / (around + 1e-6), 0.25, 4) ** (share / 2) - 1)[..., None]
+    return (np.sqrt(np.clip((wanted_around + 1e-6) / (around + 1e-6), 1 / _GAIN, _GAIN)) - 1)[..., None]
 
 
 # numpy reduces over a last axis of three an order of magnitude slower than this
@@ -156,13 +244,8 @@ def _largest(picture: np.ndarray) -> np.ndarray:
     return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
 
 
-def _dither(step: int) -> np.ndarray:
-    """(2,): up to 1/64 pixel, spread evenly over the steps by the R2 sequence (Roberts 2018).
-
-    OpenCV samples at 1/32 pixel. A slow pan would be rounded the same way in every frame and the paint would slip
-    off its surface; so its mean over the frames is exact, and what does not move still does not.
-    """
-    return ((step * np.array([0.7548776662, 0.5698402910]) % 1 - 0.5) / 32).astype(np.float32)
+def _total(picture: np.ndarray) -> np.ndarray:
+    return picture[..., 0] + picture[..., 1] + picture[..., 2]
 
 
 def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float | None:
@@ -174,7 +257,3 @@ def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float
         return None
     gap = now - warp(before, motion.offset, "linear")
     return float(np.sqrt(np.square(gap[motion.seen]).mean(dtype=np.float64)))
-
-
-def _total(picture: np.ndarray) -> np.ndarray:
-    return picture[..., 0] + picture[..., 1] + picture[..., 2]

@@ -29,6 +29,14 @@ def warp(picture: np.ndarray, offset: np.ndarray, kernel: Kernel = "linear") -> 
     return np.asarray(out, np.float32)
 
 
+def sample(picture: np.ndarray, at: np.ndarray, kernel: Kernel = "linear") -> np.ndarray:
+    """NxC: the picture (HxWxC) at N places, Nx2 (x, y) in pixels."""
+    side = 1024  # OpenCV takes no map that is longer than 32766
+    places = np.concatenate((at, np.zeros((-len(at) % side, 2), np.float32))).reshape(-1, side, 2)
+    out = cv2.remap(picture, places[..., 0], places[..., 1], _FLAGS[kernel], borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(out.reshape(-1, picture.shape[2])[: len(at)], np.float32)
+
+
 def inside(offset: np.ndarray) -> np.ndarray:
     """HxW bool: does the offset lead to a place in the picture?"""
     height, width = offset.shape[:2]
