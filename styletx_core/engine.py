@@ -6,31 +6,26 @@ from __future__ import annotations
 import errno
 import shutil
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
-from styletx_core.color import ViewTransform, put_back, to_picture
+from styletx_core.color import ViewTransform, to_picture
 from styletx_core.errors import InputError, WorkError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started, StepDone
-from styletx_core.job import Job, Settings, ViewSettings
+from styletx_core.job import Job, ViewSettings
 from styletx_core.keyed import at
-from styletx_core.methods.base import Guide, Step, Tiling
-from styletx_core.methods.colors import luma, with_chroma
-from styletx_core.motion import Motion, MotionSource, make_motion
+from styletx_core.motion import MotionSource, make_motion
 from styletx_core.output import FrameWriter, encode_movie, write_preview
-from styletx_core.regions import Composite, Layer, Regions, together
-from styletx_core.registry import load, method_info
+from styletx_core.painting import AnchorPainter, ChainPainter, Painter, Stepped
+from styletx_core.regions import Regions
+from styletx_core.registry import method_info
 from styletx_core.results import Errors, Progress, Results, open_results
-from styletx_core.shot import MOVIE_SUFFIXES, Encoding, Frame, Shot, open_shot
-from styletx_core.spread import spread
-from styletx_core.temporal import Temporal
+from styletx_core.shot import MOVIE_SUFFIXES, Shot, open_shot
 
-STATISTICS_FRAMES = 8  # of the shot, from which the method's statistics are fixed
 DEFAULT_FPS = 24  # of a movie made from frames that do not say how fast they run
 KEPT = "finished frames are kept and the same command goes on from there"
 PREPARING = "preparing the job"
@@ -107,7 +102,7 @@ class _Run:
                     " picture, or the motion none."
                 )
 
-            # The temporal stage chains the frames; without it each one stands alone.
+            # The temporal stage ties the frames together; without it each one stands alone.
             shows = any(at(job.settings.strength, number) > 0 for number in shot.numbers)
             chained = motion.kind != "none" and len(shot.numbers) > 1 and shows
             wanted, done = list(results.own), results.done()
@@ -118,11 +113,12 @@ class _Run:
                     )
                 )
             progress = results.progress() if chained else None
-            numbers = _to_compute(shot.numbers, wanted, done, progress, chained)
+            kind = _painter_for(job.settings.method, chained)
+            numbers = kind.needed(shot.numbers, wanted, done, progress)
             painter = None
             if numbers:
                 self.check()
-                painter = _Painter(job.settings, styles, regions, shot, transform, motion, self.check)
+                painter = kind(job.settings, styles, regions, shot, transform, motion, self.check, self.begin)
                 self.device = painter.device
             yield Started(len(wanted), len(done), shot.width, shot.height, self.device, motion.kind)
             yield from map(Notice, _notices(job, shot, transform, motion, writer))
@@ -147,15 +143,18 @@ class _Run:
                 last=wanted[-1],
                 movie=str(results.movie) if results.movie else None,
                 temporal_error=_mean(pair[0] for pair in errors.values()),
-                alone_error=_mean(pair[1] for pair in errors.values()),
+                alone_error=_mean(alone for _, alone in errors.values() if alone is not None),
                 seconds=time.monotonic() - began,
             )
         # Everything is closed and the directory unlocked before anyone hears of it.
         yield finished
 
+    def begin(self, number: int) -> None:
+        self.doing = f"stylizing frame {number}"
+
     def frames(
         self,
-        painter: _Painter,
+        painter: Painter,
         numbers: list[int],
         wanted: list[int],
         done: Collection[int],
@@ -163,51 +162,39 @@ class _Run:
         writer: FrameWriter,
         results: Results | None,
     ) -> Iterator[Event]:
-        """Paints and writes `numbers`; fills `errors`. results: where the state is saved, None where there is none.
+        """Paints and writes `numbers`; fills `errors`. results: where these are saved, None where there are none.
 
-        Frames in `done`, and those not in `wanted`, are painted for the sake of the state alone, and not written.
+        Frames in `done`, and those not in `wanted`, are painted for the sake of the others alone, and not written.
         """
         total = len(wanted)
         clock = _Clock(total, len(set(numbers) & set(wanted)))
-        for number in numbers:
-            self.doing = f"stylizing frame {number}"
-            painted = yield from self.steps(painter.paint(number), number)
-            if number in wanted and number not in done:
-                writer.write(number, *painter.put_back(painted, writer.encoding))
-            errors.pop(number, None)
-            if number in wanted and painted.errors is not None:
-                errors[number] = painted.errors
-            if results is not None:
-                results.save(Progress(number, painter.state(), errors))
-            if number not in wanted:
-                continue
-            index, seconds, eta = clock.tick()
-            yield FrameDone(
-                frame=number,
-                index=index,
-                total=total,
-                path=str(writer.path(number)),
-                seconds=seconds,
-                eta=eta,
-                temporal_error=painted.errors and painted.errors[0],
-                alone_error=painted.errors and painted.errors[1],
-            )
+        with closing(painter.paint(numbers)) as work:
+            for made in work:
+                if isinstance(made, Stepped):
+                    yield self.step(made, clock)
+                    continue
+                number = made.frame.number
+                if number in wanted and number not in done:
+                    writer.write(number, *painter.put_back(made, writer.encoding))
+                errors.pop(number, None)
+                if number in wanted and made.errors is not None:
+                    errors[number] = made.errors
+                if results is not None:
+                    results.save(Progress(number, painter.state(), errors))
+                if number not in wanted:
+                    continue
+                index, seconds, eta = clock.tick()
+                ours, alone = made.errors or (None, None)
+                path = str(writer.path(number))
+                yield FrameDone(number, index, total, path, seconds, eta, temporal_error=ours, alone_error=alone)
 
-    def steps(self, work: Generator[Step, None, _Painted], number: int) -> Generator[Event, None, _Painted]:
-        """Reports the steps of the methods that take them, and shows them in the preview."""
-        output, began = self.job.output, time.monotonic()
-        with closing(work):
-            while True:
-                try:
-                    step = next(work)
-                except StopIteration as end:
-                    painted: _Painted = end.value
-                    return painted
-                preview = None
-                if output.preview is not None and step.step % output.preview_every == 0:
-                    preview = str(write_preview(output.preview, step.picture()))
-                yield StepDone(number, step.step, step.steps, step.loss, time.monotonic() - began, preview)
-                self.check()
+    def step(self, made: Stepped, clock: _Clock) -> StepDone:
+        """Reports a step of a method that takes them, and shows it in the preview."""
+        output, step = self.job.output, made.step
+        preview = None
+        if output.preview is not None and step.step % output.preview_every == 0:
+            preview = str(write_preview(output.preview, step.picture()))
+        return StepDone(made.frame, step.step, step.steps, step.loss, clock.passed(), preview)
 
     def movie(self, shot: Shot, results: Results, writer: FrameWriter, transform: ViewTransform) -> Iterator[Event]:
         """Encodes the finished frames, at the speed and with the sound of the input."""
@@ -221,164 +208,6 @@ class _Run:
         source = shot.file(numbers[0])
         sound = source if source.suffix.lower() in MOVIE_SUFFIXES else None
         encode_movie(paths, results.movie, fps, sound, (numbers[0] - 1) / float(fps), transform)
-
-
-@dataclass(frozen=True)
-class _Painted:
-    """A frame, what the network saw of it and what it made: two HxWx3 float32, display-referred 0..1.
-
-    errors: the temporal error, and the same had each frame been stylized alone; None where there is none.
-    """
-
-    frame: Frame
-    picture: np.ndarray
-    stylized: np.ndarray
-    errors: tuple[float, float] | None = None
-
-
-class _Painter:
-    """Turns the shot's frames into stylized pictures, one after the other.
-
-    Keeps what the temporal stage needs of the frame before: each layer has a history of its own, so that it is as
-    steady as if its styles were painted alone, and what it hides or uncovers is its own.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        styles: list[np.ndarray],
-        regions: Regions,
-        shot: Shot,
-        transform: ViewTransform,
-        motion: MotionSource,
-        check: Callable[[], None],
-    ) -> None:
-        self.settings, self.regions = settings, regions
-        self.shot, self.transform, self.motion, self.check = shot, transform, motion, check
-        self.histories: dict[int, Temporal] = {}
-        self.previous: tuple[Frame, np.ndarray] | None = None
-        self.method = load(settings.method, settings.device, settings.precision, settings.weights, **settings.options)
-        self.method.tiling = Tiling(settings.tile, settings.tileable)
-        self.method.set_style([(style, 1.0) for style in styles], settings.keep_colors)
-        self.device = str(self.method.device)
-
-    def fix_statistics(self) -> None:
-        """Fixes the method's statistics for the whole shot, so that they do not flicker with its content."""
-        numbers = spread(self.shot.numbers, STATISTICS_FRAMES)
-        self.method.fix_statistics(_Pictures(numbers, lambda number: self.read(number)[1]))
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What `resume` needs to go on from here."""
-        return {
-            f"{key}.{name}": array for key, history in self.histories.items() for name, array in history.state().items()
-        }
-
-    def resume(self, progress: Progress) -> None:
-        """Goes on as if frame `progress.last` had just been painted."""
-        for key in {int(name.partition(".")[0]) for name in progress.temporal}:
-            start = f"{key}."
-            self.histories[key] = Temporal(self.settings.stability)
-            self.histories[key].restore(
-                {name.removeprefix(start): a for name, a in progress.temporal.items() if name.startswith(start)}
-            )
-        self.previous = self.read(progress.last)
-
-    def read(self, number: int) -> tuple[Frame, np.ndarray]:
-        self.check()
-        frame = self.shot.read(number)
-        self.check()
-        return frame, to_picture(frame, self.shot.encoding, self.transform)
-
-    def paint(self, number: int) -> Generator[Step, None, _Painted]:
-        """Yields the method's steps, if it paints in any, and returns the frame."""
-        frame, picture = self.read(number)
-        strength = at(self.settings.strength, number)
-        layers = self.regions.layers(frame) if strength > 0 else []
-        if self.method.info.uses_masks and layers:
-            layers = [together(layers)]
-        between = None
-        if self.previous is not None and layers and self.histories:
-            between = self.motion.between(self.previous[0], frame, self.previous[1], picture)
-        # Where nothing is painted there is nothing to be steady to afterwards.
-        self.histories = {
-            layer.key: self.histories.get(layer.key) or Temporal(self.settings.stability) for layer in layers
-        }
-        composite = Composite(picture, [layer.share for layer in layers])
-        errors: list[tuple[float, float, float]] = []
-        for layer in layers:
-            self.check()
-            painted = yield from self.layer(layer, number, picture, strength, between)
-            errors += _errors(self.histories[layer.key], layer.share)
-            composite.add(painted, layer.share)
-        self.previous = frame, picture
-        return _Painted(frame, picture, composite.result, _joined(errors))
-
-    def layer(
-        self, layer: Layer, number: int, picture: np.ndarray, strength: float, between: Motion | None
-    ) -> Generator[Step, None, np.ndarray]:
-        """The whole frame in a layer's styles, HxWx3."""
-        history, changed = self.histories[layer.key], self.changes(layer, number)
-        guide = Guide(weights=layer.weights, size=at(self.settings.size, number), masks=layer.masks)
-        if self.method.info.uses_history:
-            # The history has the strength of its frame: a second optimization at full strength would only double
-            # the time. Where something keyed changes, the frame before is where the picture starts from and no more.
-            previous, visible = history.carried(between) or (None, None)
-            guide = replace(guide, previous=previous, visible=visible)
-            alone = yield from self.method.steps(picture, strength, guide)
-            self.check()
-            return self.colored(history.step(picture, alone, None if changed else between), picture)
-        if self.previous is not None and between is not None and changed:
-            history.restyle(self.method.stylize(self.previous[1], guide=guide))
-            self.check()
-        alone = yield from self.method.steps(picture, guide=guide)
-        self.check()
-        steady = self.colored(history.step(picture, alone, between), picture)
-        if strength == 1:
-            return steady
-        # The history stays at full strength, so that a keyed strength does not lag; what steadiness adds is laid on
-        # the weaker picture.
-        self.check()
-        weaker = self.method.stylize(picture, strength, guide)
-        return np.clip(weaker + np.float32(strength) * (steady - alone), 0, 1)
-
-    def changes(self, layer: Layer, number: int) -> bool:
-        """Whether something keyed makes this frame of the layer look unlike the one before."""
-        if self.previous is None or not self.histories[layer.key].started:
-            return False
-        before = self.previous[0].number
-        keyed = [self.settings.size, self.settings.strength] if self.method.info.uses_history else [self.settings.size]
-        return layer.weights != layer.weights_in(before) or any(at(v, before) != at(v, number) for v in keyed)
-
-    def colored(self, steady: np.ndarray, picture: np.ndarray) -> np.ndarray:
-        """With the frame's own chroma, where the job keeps it: that of the history is the frame's before."""
-        if self.settings.keep_colors != "luminance":
-            return steady
-        return with_chroma(luma(steady), picture)
-
-    def put_back(self, painted: _Painted, to: Encoding) -> tuple[np.ndarray, np.ndarray | None]:
-        """rgb HxWx3 and alpha HxW for the writer, scene-linear or display-referred."""
-        self.check()
-        encoding = self.shot.encoding
-        return put_back(painted.frame, encoding, painted.picture, painted.stylized, self.transform, to)
-
-
-class _Pictures(Sequence[np.ndarray]):
-    """Pictures that are read when asked for, so that a shot's samples are not all in memory at once."""
-
-    def __init__(self, numbers: list[int], read: Callable[[int], np.ndarray]) -> None:
-        self.numbers, self.read = numbers, read
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @overload
-    def __getitem__(self, index: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, index: slice) -> _Pictures: ...
-    def __getitem__(self, index: int | slice) -> np.ndarray | _Pictures:
-        if isinstance(index, slice):
-            return _Pictures(self.numbers[index], self.read)
-        return self.read(self.numbers[index])
 
 
 class _Watched(list[Path]):
@@ -403,6 +232,10 @@ class _Clock:
         self.seconds: float | None = None
         self.last = time.monotonic()
 
+    def passed(self) -> float:
+        """Seconds since the last frame."""
+        return time.monotonic() - self.last
+
     def tick(self) -> tuple[int, float, float]:
         """Call after each frame: how many are finished, seconds a frame, seconds to the end."""
         now = time.monotonic()
@@ -412,18 +245,10 @@ class _Clock:
         return self.index, self.seconds, self.seconds * (self.total - self.index)
 
 
-def _to_compute(
-    numbers: list[int], wanted: list[int], done: Collection[int], progress: Progress | None, chained: bool
-) -> list[int]:
-    """The frames to compute, in order: the missing ones and, where frames are chained, those they build on."""
-    missing = [number for number in wanted if number not in done]
-    if not missing or not chained:
-        return missing
-    # A frame can only be computed from the state after the one before it; the state saved is one alone.
-    start = numbers[0]
-    if progress is not None and progress.last < missing[0]:
-        start = progress.last + 1
-    return [number for number in numbers if start <= number <= missing[-1]]
+def _painter_for(method: str, chained: bool) -> type[Painter]:
+    if not chained:
+        return Painter
+    return ChainPainter if method_info(method).uses_history else AnchorPainter
 
 
 def _open_results(job: Job, shot: Shot, writer: FrameWriter, masks: Iterable[Path]) -> AbstractContextManager[Results]:
@@ -478,22 +303,6 @@ def _pattern(shot: Shot, writer: FrameWriter) -> str:
     digits = f"{number:0{shot.digits}d}"
     before, _, after = name.rpartition(digits)
     return before + "#" * len(digits) + after
-
-
-def _errors(history: Temporal, share: np.ndarray | None) -> list[tuple[float, float, float]]:
-    """What part of the frame a layer has, and its temporal errors; nothing where they are not known."""
-    if history.error is None or history.alone_error is None:
-        return []
-    return [(1.0 if share is None else float(share.mean()), history.error, history.alone_error)]
-
-
-def _joined(errors: list[tuple[float, float, float]]) -> tuple[float, float] | None:
-    """The errors (root mean squares) of layers together, each for its part of the frame."""
-    if not errors:
-        return None
-    parts, *found = (np.array(one) for one in zip(*errors, strict=True))
-    ours, alone = (float(np.sqrt((parts * one**2).sum() / parts.sum())) for one in found)
-    return ours, alone
 
 
 def _mean(values: Iterable[float]) -> float | None:

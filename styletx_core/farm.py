@@ -20,6 +20,7 @@ from styletx_core.job import Job
 from styletx_core.memory import estimate
 from styletx_core.results import absolute
 from styletx_core.shot import open_shot
+from styletx_core.temporal import pieces
 
 CHUNK = 24  # frames a task
 MOST_TASKS = 1024  # that a template may list
@@ -45,7 +46,7 @@ def template(job: Job, frames: int = CHUNK) -> tuple[dict[str, Any], dict[str, s
     job.validate()
     job = absolute(job)
     with open_shot(job.input.path, job.input.frames, job.input.layer, job.input.camera) as shot:
-        chunks = [shot.numbers[i : i + frames] for i in range(0, len(shot.numbers), frames)]
+        chunks = _chunks(shot.numbers, frames)
         memory = estimate(
             shot.width,
             shot.height,
@@ -86,6 +87,16 @@ def template(job: Job, frames: int = CHUNK) -> tuple[dict[str, Any], dict[str, s
         "steps": steps,
     }
     return made, paths
+
+
+def _chunks(numbers: list[int], most: int) -> list[list[int]]:
+    """Pieces of the shot, which depend on no others, as many together as have no more than so many frames."""
+    chunks: list[list[int]] = []
+    for piece in pieces(numbers):
+        if not chunks or len(chunks[-1]) + len(piece.own) > most:
+            chunks.append([])
+        chunks[-1] += piece.own
+    return chunks
 
 
 def _script(job: Job, arguments: list[str]) -> dict[str, Any]:

@@ -39,6 +39,18 @@ class Motion:
     ahead: np.ndarray
     ahead_visible: np.ndarray
 
+    def compact(self) -> Motion:
+        """For keeping many: offsets in half precision (1/32 pixel at 64), what is visible as bool."""
+        return self._cast(np.float16, np.bool_)
+
+    def full(self) -> Motion:
+        """The other way round."""
+        return self._cast(np.float32, np.float32)
+
+    def _cast(self, offset: type, visible: type) -> Motion:
+        return Motion(self.offset.astype(offset), self.visible.astype(visible), self.seen, self.ahead.astype(offset),
+                      self.ahead_visible.astype(visible))  # fmt: skip
+
 
 class MotionSource:
     """Gives the motion between neighboring frames of one shot. ``kind`` is what is used: vectors, flow or none."""
@@ -86,7 +98,7 @@ class MotionSource:
                              "it again or use optical flow.")  # fmt: skip
         back = _nearest(current.vector[..., :2] * (1, -1), current.depth)
         ahead = _nearest(previous.vector[..., 2:] * (-1, 1), previous.depth)
-        known, known_ahead = (np.abs(frame.vector).max(2) < _OUTSIDE for frame in (current, previous))
+        known, known_ahead = (np.abs(vector).max(2) < _OUTSIDE for vector in (current.vector, previous.vector))
         world_now, world_before = _world(current), _world(previous)
         if world_now.any() or world_before.any():
             camera = self._world_motion(previous, current, (back.shape[0], back.shape[1]))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The output directory of a job: whose frames are in it, and where interrupted work goes on.
 
-`styletx.json` says which job the frames belong to. `.styletx/state.npz` holds what the temporal stage needs
-after one frame. What may be killed when, and why the next run still ends with the very same frames:
+`styletx.json` says which job the frames belong to. `.styletx/state.npz` holds the errors measured so far and, for
+methods that start from the frame before, that frame. What may be killed when, and why the next run still ends with
+the very same frames:
 
 - before `styletx.json` is replaced: the old job's frames are deleted before, so no frame is ever taken for
   the work of a job that did not make it.
@@ -34,12 +35,13 @@ from styletx_core.files import atomic_path
 from styletx_core.job import Job
 
 _REMAINS = re.compile(r"\.(?P<stem>.+)\.tmp-\d+(?P<suffix>(\.[^.]*)?)", re.DOTALL)  # as `atomic_path` names them
-Errors = dict[int, tuple[float, float]]  # frame number -> temporal error, the same had it been stylized alone
+# frame number -> temporal error, the same had it been stylized alone (None where the method does not do that)
+Errors = dict[int, tuple[float, float | None]]
 
 
 @dataclass
 class Progress:
-    """What the temporal stage was like after frame `last`, and the errors measured until then."""
+    """What is needed to go on after frame `last`, beside the frames themselves, and the errors measured until then."""
 
     last: int
     temporal: dict[str, np.ndarray]
@@ -135,7 +137,8 @@ class Results:
         arrays["fingerprint"] = np.array(self.fingerprint)
         arrays["last"] = np.array(progress.last, np.int64)
         arrays["errors"] = np.array(
-            [(number, *pair) for number, pair in sorted(progress.errors.items())], np.float64
+            [(n, ours, np.nan if alone is None else alone) for n, (ours, alone) in sorted(progress.errors.items())],
+            np.float64,
         ).reshape(-1, 3)
         with atomic_path(self._state) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
@@ -156,7 +159,10 @@ class Results:
                     for name, value in arrays.items()
                     if name.startswith("temporal.")
                 },
-                errors={int(row[0]): (float(row[1]), float(row[2])) for row in arrays["errors"]},
+                errors={
+                    int(number): (float(ours), None if np.isnan(alone) else float(alone))
+                    for number, ours, alone in arrays["errors"]
+                },
             )
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             # A state that cannot be read is no reason to fail: the frames before it are computed again.

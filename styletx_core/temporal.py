@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -36,17 +36,21 @@ _WHOLE = 0.98  # of its paint that a pixel has from anchors, above which the fra
 _LAST = 0.9  # what the frame before gives where no anchor does: most, but light that changes slowly is followed
 _GAIN = 4.0  # energy of strokes or detail is made up for by this factor at most
 
-T = TypeVar("T")
+class Piece(NamedTuple):
+    """Frames of a shot that depend on no others. own: those of them that are not in the piece before."""
+
+    frames: Sequence[int]
+    own: Sequence[int]
 
 
-def pieces(numbers: Sequence[T]) -> list[Sequence[T]]:
-    """The frames of a shot in the pieces that stand alone: from one anchor to the next, both included.
+def pieces(numbers: Sequence[int]) -> list[Piece]:
+    """A shot's frames from one anchor to the next, both included: neighbors share one, which is the same in both.
 
-    Neighboring pieces share an anchor, which is the same in both. A single frame is one piece.
+    A single frame is one piece.
     """
     last = len(numbers) - 1
-    places = [*range(0, last, EVERY), last]
-    return [numbers[a : b + 1] for a, b in pairwise(places)] or [numbers]
+    found = [numbers[a : b + 1] for a, b in pairwise([*range(0, last, EVERY), last])] or [numbers]
+    return [Piece(frames, frames[1:] if index else frames) for index, frames in enumerate(found)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,14 @@ class Way:
     def cut(cls, height: int, width: int) -> Way:
         """Of a frame in another scene."""
         return cls(np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32))
+
+    def compact(self) -> Way:
+        """For keeping many, as `Motion.compact`."""
+        return Way(self.offset.astype(np.float16), self.visible.astype(np.bool_))
+
+    def full(self) -> Way:
+        """The other way round."""
+        return Way(self.offset.astype(np.float32), self.visible.astype(np.float32))
 
     def before(self, motion: Motion | None) -> Way:
         """From the frame after this one, by its motion; None at a cut."""
@@ -121,13 +133,14 @@ class Blend:
     edges: np.ndarray | None
     rest: Rest | None
 
-    def paint(self, alone: np.ndarray, before: np.ndarray, after: np.ndarray, last: np.ndarray) -> np.ndarray:
+    def paint(self, alone: np.ndarray, before: np.ndarray, after: np.ndarray, last: np.ndarray | None) -> np.ndarray:
         """The steady version of ``alone`` from the paint of both anchors and of the frame before.
 
-        All of them HxWx3 float32 in 0..1; ``last`` is what this made of the frame before, or the anchor.
+        All of them HxWx3 float32 in 0..1. last: what this made of the frame before, or the anchor, None where there
+        is none.
         """
         base = alone
-        if self.rest is not None:
+        if self.rest is not None and last is not None:
             base = alone.copy()
             pixels = base.reshape(-1, 3)
             here, there = pixels[self.rest.pixels], sample(last, self.rest.places, "lanczos")

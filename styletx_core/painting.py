@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turns a shot's frames into stylized pictures: each alone, between anchors, or each from the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+
+from styletx_core.color import ViewTransform, put_back, to_picture
+from styletx_core.job import Settings
+from styletx_core.keyed import at
+from styletx_core.methods.base import Guide, Step, Tiling
+from styletx_core.methods.colors import luma, with_chroma
+from styletx_core.motion import Motion, MotionSource
+from styletx_core.regions import Composite, Layer, Regions, together
+from styletx_core.registry import load
+from styletx_core.results import Progress
+from styletx_core.shot import Encoding, Frame, Shot
+from styletx_core.spread import spread
+from styletx_core.temporal import Anchor, Blend, Way, blend, pieces, temporal_error
+from styletx_core.warp import warp
+
+STATISTICS_FRAMES = 8  # of the shot, from which the method's statistics are fixed
+_KEPT = 8  # paintings of two anchors in different styles
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A frame, what the network saw of it and what it made: two HxWx3 float32, display-referred 0..1.
+
+    errors: the temporal error, and the same had each frame been stylized alone, None for methods that do
+    not; None where there is none.
+    """
+
+    frame: Frame
+    picture: np.ndarray
+    stylized: np.ndarray
+    errors: tuple[float, float | None] | None = None
+
+
+class Stepped(NamedTuple):
+    """A step of a method that paints in steps."""
+
+    frame: int
+    step: Step
+
+
+Work = Generator[Stepped | Painted, None, None]
+Paint = Generator[Stepped, None, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A frame as it is painted. picture: HxWx3 float32, display-referred 0..1. layers: what is painted in it."""
+
+    frame: Frame
+    picture: np.ndarray
+    layers: list[Layer]
+
+    def lighter(self) -> Seen:
+        """Without the passes, once motion and layers have been taken from them."""
+        frame = replace(self.frame, vector=None, depth=None, index=None, crypto=None, mattes={})
+        return replace(self, frame=frame)
+
+    def composite(self) -> Composite:
+        """For the paint of its layers."""
+        return Composite(self.picture, [layer.share for layer in self.layers])
+
+
+class Painter:
+    """Paints each frame alone. The method's statistics are those of the whole shot all the same.
+
+    check: called between the steps of a frame; may raise to end the work. begin: told the frame that is worked on.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        styles: list[np.ndarray],
+        regions: Regions,
+        shot: Shot,
+        transform: ViewTransform,
+        motion: MotionSource,
+        check: Callable[[], None],
+        begin: Callable[[int], None],
+    ) -> None:
+        self.settings, self.regions = settings, regions
+        self.shot, self.transform, self.motion = shot, transform, motion
+        self.check, self.begin = check, begin
+        self.method = load(settings.method, settings.device, settings.precision, settings.weights, **settings.options)
+        self.method.tiling = Tiling(settings.tile, settings.tileable)
+        self.method.set_style([(style, 1.0) for style in styles], settings.keep_colors)
+        self.device = str(self.method.device)
+
+    @staticmethod
+    def needed(
+        numbers: Sequence[int], wanted: Sequence[int], done: Collection[int], progress: Progress | None
+    ) -> list[int]:
+        """The frames to paint, in order, so that the wanted ones are done and measured."""
+        return [number for number in wanted if number not in done]
+
+    def paint(self, numbers: Sequence[int]) -> Work:
+        """Paints frames, in order; yields each as Painted, and on the way the method's steps, if it takes any."""
+        for number in numbers:
+            seen = self.look(number)
+            composite = seen.composite()
+            for layer in seen.layers:
+                composite.add((yield from self.steps(seen, layer, self.guide(seen, layer))), layer.share)
+            yield Painted(seen.frame, seen.picture, composite.result)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What `resume` needs to go on from here, beside the shot."""
+        return {}
+
+    def resume(self, progress: Progress) -> None:
+        """Goes on as if frame `progress.last` had just been painted."""
+
+    def fix_statistics(self) -> None:
+        """Fixes the method's statistics for the whole shot, so that they do not flicker with its content."""
+        numbers = spread(self.shot.numbers, STATISTICS_FRAMES)
+        self.method.fix_statistics(_Pictures(numbers, lambda number: self.read(number)[1]))
+
+    def read(self, number: int) -> tuple[Frame, np.ndarray]:
+        self.check()
+        frame = self.shot.read(number)
+        self.check()
+        return frame, to_picture(frame, self.shot.encoding, self.transform)
+
+    def look(self, number: int) -> Seen:
+        self.begin(number)
+        frame, picture = self.read(number)
+        layers = self.regions.layers(frame) if self.strength(number) > 0 else []
+        if self.method.info.uses_masks and layers:
+            layers = [together(layers)]
+        return Seen(frame, picture, layers)
+
+    def strength(self, number: int) -> float:
+        return at(self.settings.strength, number)
+
+    def guide(self, seen: Seen, layer: Layer) -> Guide:
+        return Guide(weights=layer.weights, size=at(self.settings.size, seen.frame.number), masks=layer.masks)
+
+    def steps(self, seen: Seen, layer: Layer, guide: Guide) -> Paint:
+        """The whole frame in a layer's styles and its own strength, HxWx3; yields the method's steps."""
+        self.check()
+        number = seen.frame.number
+        steps = self.method.steps(seen.picture, self.strength(number), guide)
+        with closing(steps):
+            while True:
+                try:
+                    yield Stepped(number, next(steps))
+                except StopIteration as end:
+                    stylized: np.ndarray = end.value
+                    return stylized
+                self.check()
+
+    def put_back(self, painted: Painted, to: Encoding) -> tuple[np.ndarray, np.ndarray | None]:
+        """rgb HxWx3 and alpha HxW for the writer, scene-linear or display-referred."""
+        self.check()
+        encoding = self.shot.encoding
+        return put_back(painted.frame, encoding, painted.picture, painted.stylized, self.transform, to)
+
+
+class ChainPainter(Painter):
+    """For methods that start from the result of the frame before (Ruder et al. 2016, section 4.1)."""
+
+    last: tuple[Seen, np.ndarray] | None = None  # the frame before and its result, float16
+
+    @staticmethod
+    def needed(
+        numbers: Sequence[int], wanted: Sequence[int], done: Collection[int], progress: Progress | None
+    ) -> list[int]:
+        """All from the first missing one, and before it those that come after the state saved last."""
+        missing = [number for number in wanted if number not in done]
+        if not missing:
+            return []
+        start = numbers[0]
+        if progress is not None and progress.last < missing[0]:
+            start = progress.last + 1
+        return [number for number in numbers if start <= number <= missing[-1]]
+
+    def paint(self, numbers: Sequence[int]) -> Work:
+        for number in numbers:
+            seen, errors = self.look(number), None
+            composite = seen.composite()
+            motion = None
+            if self.last is not None and seen.layers:
+                motion = self.motion.between(self.last[0].frame, seen.frame, self.last[0].picture, seen.picture)
+            for layer in seen.layers:
+                guide = self.guide(seen, layer)
+                if motion is not None and self.last is not None and self.settings.stability > 0:
+                    previous = warp(self.last[1].astype(np.float32), motion.offset, "lanczos")
+                    visible = motion.visible * np.float32(self.settings.stability)
+                    guide = replace(guide, previous=np.clip(previous, 0, 1), visible=visible)
+                composite.add((yield from self.steps(seen, layer, guide)), layer.share)
+            stylized = composite.result
+            if motion is not None and self.last is not None:
+                error = temporal_error(stylized, self.last[1].astype(np.float32), motion)
+                errors = None if error is None else (error, None)
+            # half precision on purpose, and used as such: what is saved to resume from is what the next frame has
+            self.last = (seen, stylized.astype(np.float16)) if seen.layers else None
+            yield Painted(seen.frame, seen.picture, stylized, errors)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {} if self.last is None else {"output": self.last[1]}
+
+    def resume(self, progress: Progress) -> None:
+        if "output" in progress.temporal:
+            self.last = self.look(progress.last), progress.temporal["output"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """The layers of a frame at full strength, by their keys: stylized alone, and steadied."""
+
+    seen: Seen
+    alone: dict[int, np.ndarray]
+    steady: dict[int, np.ndarray]
+
+
+class AnchorPainter(Painter):
+    """Steadies the frames between anchors, piece by piece (`temporal`).
+
+    Each layer has paint of its own, so that it is as steady as if its styles were painted alone, and what it hides or
+    uncovers is its own.
+    """
+
+    @staticmethod
+    def needed(
+        numbers: Sequence[int], wanted: Sequence[int], done: Collection[int], progress: Progress | None
+    ) -> list[int]:
+        """Those of whole pieces: a frame's error is measured on the one before, which is not read back from a file."""
+        if all(number in done for number in wanted):
+            return []
+        measured = progress.errors if progress else {}
+        missing = {n for n in wanted if n not in done or (n not in measured and n != numbers[0])}
+        return [number for _, own in pieces(numbers) if missing.intersection(own) for number in own]
+
+    def paint(self, numbers: Sequence[int]) -> Work:
+        wanted, before = set(numbers), None
+        for piece, own in pieces(self.shot.numbers):
+            if wanted.isdisjoint(own):
+                before = None
+                continue
+            for result, painted in self.piece(piece, before):
+                if painted.frame.number in own:
+                    yield painted
+                before = result
+
+    def piece(self, numbers: Sequence[int], before: _Result | None) -> Iterator[tuple[_Result, Painted]]:
+        """The frames from one anchor to the next, both included. before: the first of them, if it is there already."""
+        frames, motions = [before.seen if before else self.look(numbers[0])], list[Motion | None]()
+        still = all(self.strength(number) == 0 for number in numbers)
+        for number in numbers[1:]:
+            frames.append(self.look(number))
+            motions.append(None if still else self.between(frames[-2], frames[-1]))
+            frames[-2] = frames[-2].lighter()
+        anchors = _Anchors(self, frames[0], frames[-1])
+        last = before or self.anchor(frames[0], anchors)
+        yield last, self.painted(last, None, None)
+
+        here = Way.none(self.shot.height, self.shot.width)
+        after = [here.compact()]  # the ways to the second anchor, from its own back to that of the second frame
+        for motion in reversed(motions[1:]):
+            after.append(after[-1].full().after(motion and motion.full()).compact())
+        way = here
+        for place, seen in enumerate(frames[1:], 1):
+            self.begin(seen.frame.number)
+            self.check()
+            compact = motions[place - 1]
+            motion = compact and compact.full()
+            way, ahead = way.before(motion), after.pop().full()
+            if place == len(numbers) - 1:
+                now = self.anchor(seen, anchors)
+            elif not seen.layers:
+                now = _Result(seen, {}, {})
+            else:
+                mix = blend(
+                    seen.picture, Anchor(frames[0].picture, way), Anchor(frames[-1].picture, ahead),
+                    place / (len(numbers) - 1), last.seen.picture, motion, self.settings.stability,
+                )  # fmt: skip
+                now = self.steady(seen, mix, anchors, last)
+            yield now, self.painted(now, last, motion)
+            last = now
+
+    def between(self, before: Seen, now: Seen) -> Motion | None:
+        self.check()
+        motion = self.motion.between(before.frame, now.frame, before.picture, now.picture)
+        return motion and motion.compact()
+
+    def anchor(self, seen: Seen, anchors: _Anchors) -> _Result:
+        paint = {layer.key: anchors.paint(seen, self.guide(seen, layer)) for layer in seen.layers}
+        return _Result(seen, paint, paint)
+
+    def steady(self, seen: Seen, mix: Blend, anchors: _Anchors, last: _Result) -> _Result:
+        alone, steady = {}, {}
+        for layer in seen.layers:
+            guide, key = self.guide(seen, layer), layer.key
+            alone[key] = self.whole(seen, guide)
+            paint = anchors.both(guide)
+            self.check()
+            steady[key] = self.colored(mix.paint(alone[key], *paint, last.steady.get(key)), seen.picture)
+        return _Result(seen, alone, steady)
+
+    def painted(self, now: _Result, last: _Result | None, motion: Motion | None) -> Painted:
+        """The layers laid together, at the frame's own strength."""
+        seen, strength, composite = now.seen, self.strength(now.seen.frame.number), now.seen.composite()
+        errors = []
+        for layer in seen.layers:
+            self.check()
+            steady, alone = now.steady[layer.key], now.alone[layer.key]
+            if strength < 1:
+                # Paint is carried at full strength, so that a keyed strength does not lag; what steadiness adds is
+                # laid on the weaker picture.
+                weaker = self.method.stylize(seen.picture, strength, self.guide(seen, layer))
+                composite.add(np.clip(weaker + np.float32(strength) * (steady - alone), 0, 1), layer.share)
+            else:
+                composite.add(steady, layer.share)
+            if last is not None and motion is not None and layer.key in last.steady:
+                ours = temporal_error(steady, last.steady[layer.key], motion)
+                theirs = temporal_error(alone, last.alone[layer.key], motion)
+                if ours is not None and theirs is not None:
+                    errors.append((1.0 if layer.share is None else float(layer.share.mean()), ours, theirs))
+        return Painted(seen.frame, seen.picture, composite.result, _joined(errors))
+
+    def whole(self, seen: Seen, guide: Guide) -> np.ndarray:
+        """The whole frame at full strength, HxWx3."""
+        self.check()
+        return self.method.stylize(seen.picture, guide=guide)
+
+    def colored(self, steady: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """With the frame's own chroma, where the job keeps it: what is carried has that of the anchors."""
+        if self.settings.keep_colors != "luminance":
+            return steady
+        return with_chroma(luma(steady), picture)
+
+
+class _Anchors:
+    """The paint of two anchors. Where something keyed changes on the way they are painted in each frame's own style."""
+
+    def __init__(self, painter: AnchorPainter, first: Seen, second: Seen) -> None:
+        self.painter, self.anchors = painter, (first, second)
+        self.kept: dict[tuple[int, Any], np.ndarray] = {}
+
+    def both(self, guide: Guide) -> tuple[np.ndarray, np.ndarray]:
+        first, second = (self.paint(seen, guide) for seen in self.anchors)
+        return first, second
+
+    def paint(self, seen: Seen, guide: Guide) -> np.ndarray:
+        """An anchor at full strength, HxWx3."""
+        key = seen.frame.number, (guide.weights, guide.size)
+        if key not in self.kept:
+            while len(self.kept) >= _KEPT:
+                self.kept.pop(next(iter(self.kept)))
+            self.kept[key] = self.painter.whole(seen, guide)
+        return self.kept[key]
+
+
+class _Pictures(Sequence[np.ndarray]):
+    """Pictures that are read when asked for, so that a shot's samples are not all in memory at once."""
+
+    def __init__(self, numbers: list[int], read: Callable[[int], np.ndarray]) -> None:
+        self.numbers, self.read = numbers, read
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Pictures: ...
+    def __getitem__(self, index: int | slice) -> np.ndarray | _Pictures:
+        if isinstance(index, slice):
+            return _Pictures(self.numbers[index], self.read)
+        return self.read(self.numbers[index])
+
+
+def _joined(errors: list[tuple[float, float, float]]) -> tuple[float, float] | None:
+    """The errors (root mean squares) of layers together, each for its part of the frame."""
+    if not errors:
+        return None
+    parts, *found = (np.array(one) for one in zip(*errors, strict=True))
+    ours, alone = (float(np.sqrt((parts * one**2).sum() / parts.sum())) for one in found)
+    return ours, alone
