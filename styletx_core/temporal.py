@@ -26,10 +26,11 @@ from .warp import sample, warp
 EVERY = 12  # frames from one anchor to the next
 
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
-_CHANGE = 0.22  # change beyond it at which half of the paint is new
+_LIGHT = 0.16  # broad change beyond it at which half of the paint is new
+_CHANGE = 0.22  # the same of a narrow one
 _ROUGH = 1.0  # pixels by which the offsets of neighbors differ where two surfaces meet
 _SEEN = 0.99  # share of the neighbors that an anchor has to have seen
-_REACH = 24  # of the picture's height, so far from a moving outline its old glow may show
+_GLOW = 40  # of the picture's height, so wide is the glow that an outline may leave on what lies behind it
 _AROUND = 7  # pixels on a side of the window of the frame alone within whose colors paint stays there ...
 _MARGIN = 0.04  # ... give or take this
 _WHOLE = 0.98  # of its paint that a pixel has from anchors, above which the frame before need not help
@@ -94,15 +95,15 @@ class Way:
             return Way.cut(*self.visible.shape)
         return self._from(motion.ahead, motion.ahead_visible)
 
-    def rough(self) -> np.ndarray:
-        """HxW bool: where the offsets of two surfaces meet."""
+    def spread(self) -> np.ndarray:
+        """HxW: by how much the offsets of neighbors differ, in pixels."""
         window = np.ones((3, 3), np.uint8)
         spread = cv2.dilate(self.offset, window) - cv2.erode(self.offset, window)
-        return np.asarray(np.maximum(spread[..., 0], spread[..., 1]) > _ROUGH)
+        return np.maximum(spread[..., 0], spread[..., 1])
 
     def _from(self, offset: np.ndarray, visible: np.ndarray) -> Way:
         # a mean of the offsets of two surfaces leads to neither
-        rough = warp(self.rough().astype(np.float32), offset, "nearest") > 0
+        rough = warp(self.spread(), offset, "nearest") > _ROUGH
         rest = np.where(rough[..., None], warp(self.offset, offset, "nearest"), warp(self.offset, offset))
         seen = (warp(self.visible, offset) > _SEEN) & (visible > 0)
         return Way(offset + rest, seen.astype(np.float32))
@@ -188,26 +189,29 @@ def blend(
     before to the one after. last, motion: the picture of the frame before and the motion back to it, None at a cut.
     stability: 0 takes all from the frame alone, 1 as much as can be from the anchors.
     """
-    kept = []
-    for anchor in (before, after):
+    shares, kept = (1 - share, share), []
+    seen = sum(anchor.way.visible * part for anchor, part in zip((before, after), shares, strict=True))
+    for anchor, part in zip((before, after), shares, strict=True):
         change = _change(picture, warp(anchor.picture, anchor.way.offset), anchor.way.visible)
-        kept.append(anchor.way.visible * np.exp2(-np.square(change)))
-    a, b = kept[0] * np.float32(1 - share), kept[1] * np.float32(share)
-    # an anchor that alone saw a surface gives all of it, at any time, so that nothing jumps
-    most = np.maximum(*kept)
-    scale = most * np.float32(stability) / np.maximum(a + b, 1e-6)
+        # an anchor that alone saw a surface gives all of it, at any time, so that nothing jumps
+        kept.append(anchor.way.visible * np.float32(part * stability) / np.maximum(seen, 1e-6) * np.exp2(-(change**2)))
     rest = None
     if motion is not None and stability > 0:
-        rest = _rest(picture, last, motion, np.flatnonzero(most < _WHOLE), stability)
+        rest = _rest(picture, last, motion, np.flatnonzero(kept[0] + kept[1] < _WHOLE * stability), stability)
     edges = _edges(before.way, after.way)
-    return Blend(before.way, after.way, a * scale, b * scale, edges if edges.any() else None, rest)
+    return Blend(before.way, after.way, kept[0], kept[1], edges if edges.any() else None, rest)
 
 
 def _edges(*ways: Way) -> np.ndarray:
-    """HxWx1 bool: around outlines that move against what lies behind them."""
-    side = round(ways[0].visible.shape[0] / _REACH) * 2 + 1
-    rough = np.maximum(*(way.rough() for way in ways)).astype(np.uint8)
-    return cv2.dilate(rough, np.ones((side, side), np.uint8)).astype(bool)[..., None]
+    """HxWx1 bool: where an outline may have left its glow, which moves against what lies behind it."""
+    spread = np.maximum(*(way.spread() for way in ways))
+    found, step = np.zeros(spread.shape, bool), _ROUGH
+    while (moves := spread > step).any():
+        # the anchor had the outline as far away as the offsets on both sides of it differ
+        side = 2 * round(2 * step + spread.shape[0] / _GLOW) + 1
+        found |= cv2.dilate(moves.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+        step *= 2
+    return found[..., None]
 
 
 def _rest(picture: np.ndarray, last: np.ndarray, motion: Motion, pixels: np.ndarray, stability: float) -> Rest | None:
@@ -233,7 +237,7 @@ def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.nd
     window = np.ones((3, 3), np.uint8)
     outside = np.maximum(laid - cv2.dilate(picture, window), cv2.erode(picture, window) - laid)
     narrow = _largest(cv2.GaussianBlur(outside, (0, 0), 0.7))
-    return np.maximum(_largest(np.abs(wide)) - _RESIDUAL, narrow).clip(min=0) / _CHANGE
+    return np.maximum((_largest(np.abs(wide)) - _RESIDUAL) / _LIGHT, narrow / _CHANGE).clip(min=0)
 
 
 def _strokes(picture: np.ndarray) -> np.ndarray:
