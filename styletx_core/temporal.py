@@ -26,7 +26,7 @@ from .warp import sample, warp
 EVERY = 12  # frames from one anchor to the next
 
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
-_LIGHT = 0.16  # broad change beyond it at which half of the paint is new
+_LIGHT = 0.12  # broad change beyond it at which half of the paint is new
 _CHANGE = 0.22  # the same of a narrow one
 _ROUGH = 1.0  # pixels by which the offsets of neighbors differ where two surfaces meet
 _SEEN = 0.99  # share of the neighbors that an anchor has to have seen
