@@ -20,9 +20,9 @@ from styletx_core.job import Job
 from styletx_core.memory import estimate
 from styletx_core.results import absolute
 from styletx_core.shot import open_shot
-from styletx_core.temporal import pieces
+from styletx_core.temporal import EVERY, pieces
 
-CHUNK = 24  # frames a task
+CHUNK = 1 + 4 * EVERY  # frames a task
 MOST_TASKS = 1024  # that a template may list
 _FOUND, _MADE = {"dataFlow": "IN"}, {"dataFlow": "OUT"}
 
@@ -90,12 +90,14 @@ def template(job: Job, frames: int = CHUNK) -> tuple[dict[str, Any], dict[str, s
 
 
 def _chunks(numbers: list[int], most: int) -> list[list[int]]:
-    """Pieces of the shot, which depend on no others, as many together as have no more than so many frames."""
+    """The frames of each task. Where there may be enough of them they are whole pieces, which depend on no others."""
     chunks: list[list[int]] = []
     for piece in pieces(numbers):
-        if not chunks or len(chunks[-1]) + len(piece.own) > most:
-            chunks.append([])
-        chunks[-1] += piece.own
+        own = list(piece.own)
+        if chunks and len(chunks[-1]) + len(own) <= most:
+            chunks[-1] += own
+        else:
+            chunks += [own[i : i + most] for i in range(0, len(own), most)]
     return chunks
 
 

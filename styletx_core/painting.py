@@ -238,51 +238,52 @@ class AnchorPainter(Painter):
             return []
         measured = progress.errors if progress else {}
         missing = {n for n in wanted if n not in done or (n not in measured and n != numbers[0])}
-        return [number for _, own in pieces(numbers) if missing.intersection(own) for number in own]
+        return [n for _, own in pieces(numbers) if (some := missing.intersection(own)) for n in own if n <= max(some)]
 
     def paint(self, numbers: Sequence[int]) -> Work:
-        wanted, before = set(numbers), None
+        before: _Result | None = None
         for piece, own in pieces(self.shot.numbers):
-            if wanted.isdisjoint(own):
-                before = None
-                continue
-            for result, painted in self.piece(piece, before):
-                if painted.frame.number in own:
+            wanted = [number for number in own if number in numbers]
+            last, before = before, None
+            for result, painted in self.piece(piece, last) if wanted else ():
+                if painted.frame.number in wanted:
                     yield painted
-                before = result
+                if painted.frame.number == wanted[-1]:
+                    before = result if wanted[-1] == piece[-1] else None
+                    break
 
     def piece(self, numbers: Sequence[int], before: _Result | None) -> Iterator[tuple[_Result, Painted]]:
-        """The frames from one anchor to the next, both included. before: the first of them, if it is there already."""
+        """The frames from one anchor to the next. before: the first of them, where it is there already."""
         frames, motions = [before.seen if before else self.look(numbers[0])], list[Motion | None]()
         still = all(self.strength(number) == 0 for number in numbers)
         for number in numbers[1:]:
             frames.append(self.look(number))
             motions.append(None if still else self.between(frames[-2], frames[-1]))
             frames[-2] = frames[-2].lighter()
-        anchors = _Anchors(self, frames[0], frames[-1])
-        last = before or self.anchor(frames[0], anchors)
-        yield last, self.painted(last, None, None)
+        first, second, steps = frames.pop(0), frames[-1], len(frames)
+        anchors = _Anchors(self, first, second)
+        last = before or self.anchor(first, anchors)
+        if before is None:
+            yield last, self.painted(last, None, None)
 
         here = Way.none(self.shot.height, self.shot.width)
         after = [here.compact()]  # the ways to the second anchor, from its own back to that of the second frame
         for motion in reversed(motions[1:]):
             after.append(after[-1].full().after(motion and motion.full()).compact())
         way = here
-        for place, seen in enumerate(frames[1:], 1):
+        for place in range(1, steps + 1):
+            seen, motion = frames.pop(0), motions.pop(0)  # they are large, and not needed any more
+            motion = motion and motion.full()
             self.begin(seen.frame.number)
             self.check()
-            compact = motions[place - 1]
-            motion = compact and compact.full()
             way, ahead = way.before(motion), after.pop().full()
-            if place == len(numbers) - 1:
+            if seen is second:
                 now = self.anchor(seen, anchors)
             elif not seen.layers:
                 now = _Result(seen, {}, {})
             else:
-                mix = blend(
-                    seen.picture, Anchor(frames[0].picture, way), Anchor(frames[-1].picture, ahead),
-                    place / (len(numbers) - 1), last.seen.picture, motion, self.settings.stability,
-                )  # fmt: skip
+                ends = Anchor(first.picture, way), Anchor(second.picture, ahead)
+                mix = blend(seen.picture, *ends, place / steps, last.seen.picture, motion, self.settings.stability)
                 now = self.steady(seen, mix, anchors, last)
             yield now, self.painted(now, last, motion)
             last = now

@@ -37,6 +37,7 @@ _WHOLE = 0.98  # of its paint that a pixel has from anchors, above which the fra
 _LAST = 0.9  # what the frame before gives where no anchor does: most, but light that changes slowly is followed
 _GAIN = 4.0  # energy of strokes or detail is made up for by this factor at most
 
+
 class Piece(NamedTuple):
     """Frames of a shot that depend on no others. own: those of them that are not in the piece before."""
 

@@ -20,10 +20,10 @@ from conftest import FRAMES, Material, texture, write_frames, write_png
 from test_color import CONFIG
 
 from styletx_core import InputError, Job, WorkError, run
-from styletx_core.temporal import EVERY
 from styletx_core.events import Event, Finished, FrameDone, Started
 from styletx_core.job import Input, Output, Settings, Style, ViewSettings
 from styletx_core.shot import open_shot
+from styletx_core.temporal import EVERY
 
 
 def make_job(material: Material, source: Path, output: Path, **changes: object) -> Job:

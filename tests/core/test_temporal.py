@@ -198,9 +198,9 @@ def test_ways_add_up(angle: float, zoom: float, dx: float, dy: float, steps: int
 def test_pieces_cover_a_shot_and_share_their_anchors(count: int, first: int) -> None:
     numbers = range(first, first + count)
     found = pieces(numbers)
-    assert [*found[0], *(n for piece in found[1:] for n in piece[1:])] == list(numbers)
-    assert all(a[-1] == b[0] for a, b in pairwise(found)) and max(map(len, found)) <= EVERY + 1
-    assert count == 1 or min(map(len, found)) >= 2
+    assert [number for piece in found for number in piece.own] == list(numbers)
+    assert all(a.frames[-1] == b.frames[0] for a, b in pairwise(found))
+    assert all((count > 1) < len(piece.frames) <= EVERY + 1 and set(piece.own) <= set(piece.frames) for piece in found)
 
 
 def test_temporal_error_is_zero_along_the_true_motion() -> None:
