@@ -24,7 +24,9 @@ from . import halo
 from .distances import Eye, Seen, contrast, distances, read_still, sharpness
 from .sheet import thumbnail
 
-FRAMES = (10, 20, 100)  # counted from the shot's first: where pictures are compared; without any of them, the last
+# counted from the shot's first: where pictures are compared; without any of them, the last. 55 is as far from anchors as
+# a frame can be (`temporal.EVERY`)
+FRAMES = (10, 20, 55, 100)
 HALO_FRAMES = 8  # evenly spread over the shot
 AFTER = 3  # frames after the light stops
 
@@ -182,13 +184,12 @@ def _ghosts(light: Light, settings: Settings, style: Path, motions: list[str], s
         if number not in shot.numbers:
             raise InputError(f"{light.path} has no frame {number}, {AFTER} after the light stops at {light.stops}; "
                              "give the right frame with --light-stops.")  # fmt: skip
-        frames = shot.numbers[0], number
         motions = [m for m in motions if m != "vectors" or make_motion(shot).kind == "vectors"]
     found = {}
     with tempfile.TemporaryDirectory() as directory:
         for version in ("alone", *motions):
             say(f"{style.stem}: stylizing the moving light {_how(version)}")
-            with _stylize(light.path, frames, settings, style, version, Path(directory) / version) as made:
+            with _stylize(light.path, None, settings, style, version, Path(directory) / version) as made:
                 picture = ShotPictures(made)[number]
             if version == "alone":
                 alone = picture
