@@ -24,8 +24,8 @@ from . import halo
 from .distances import Eye, Seen, contrast, distances, read_still, sharpness
 from .sheet import thumbnail
 
-# counted from the shot's first: where pictures are compared; without any of them, the last. 55 is as far from anchors as
-# a frame can be (`temporal.EVERY`)
+# counted from the shot's first: where pictures are compared; without any of them, the last. 55 is as far from anchors
+# as a frame can be (`temporal.EVERY`)
 FRAMES = (10, 20, 55, 100)
 HALO_FRAMES = 8  # evenly spread over the shot
 AFTER = 3  # frames after the light stops
