@@ -40,6 +40,22 @@ def test_weights_of_a_frame_are_those_of_the_styles(method: Method, styles: list
     assert not np.array_equal(method.stylize(frame), wanted[0.25, 0.75])
 
 
+def test_a_blend_looks_like_each_of_its_styles_by_weight(method: Method, styles: list[np.ndarray]) -> None:
+    """Four styles; the blend lies nearer to each of them than the others do, and nearest to the heaviest."""
+    four = [*styles, picture(STYLES / "stained_glass.png"), np.ascontiguousarray(styles[0][..., ::-1])]
+    frame = photo(96, 128)
+    method.fix_statistics([frame])
+    method.set_style([(style, 1.0) for style in four])
+    alone = [method.stylize(frame, guide=Guide(weights=tuple(np.eye(4)[i]))) for i in range(4)]
+    for heavy in range(4):
+        weights = tuple(0.64 if i == heavy else 0.12 for i in range(4))
+        blend = method.stylize(frame, guide=Guide(weights=weights))
+        away = [np.abs(blend - one).mean() for one in alone]
+        assert min(away) == away[heavy]
+        for i, one in enumerate(alone):
+            assert away[i] < max(np.abs(other - one).mean() for other in alone)
+
+
 def test_larger_strokes_are_those_of_a_smaller_picture(method: Method) -> None:
     """What is broader than four pixels is as the smaller picture has it, enlarged; the larger one goes its own way."""
     frame = photo(160, 208)

@@ -178,6 +178,22 @@ def test_two_styles_by_cryptomatte_and_swapped(material: Material, tmp_path: Pat
                 assert gap.max() <= 1 / 255
 
 
+def test_styles_of_one_region_are_mixed_in_it(material: Material, tmp_path: Path, second: Path) -> None:
+    """Four styles: two mixed on the ball, two mixed everywhere else."""
+
+    def job(out: str, *styles: Style) -> Job:
+        return make_job(material, DATA / "regions_4x", tmp_path / out, styles=styles, input__frames=(1, 2))
+
+    first, other = Style(str(material.style), 3.0), Style(str(second), 1.0)
+    back, forth = replace(first, weight=1.0), replace(other, weight=2.0)
+    mixed = painted(job("mixed", replace(first, region=BALL), back, replace(other, region=BALL), forth))
+    ball, rest = painted(job("ball", first, other)), painted(job("rest", back, forth))
+    for frame, cover in enumerate(ball_cover("regions_4x")[:2]):
+        assert np.abs(shown(mixed[frame]) - shown(ball[frame]))[cover == 1].max() <= 1 / 255
+        assert np.abs(shown(mixed[frame]) - shown(rest[frame]))[cover == 0].max() <= 1 / 255
+        assert np.abs(shown(ball[frame]) - shown(rest[frame])).mean() > 1 / 255
+
+
 def test_strength_is_keyed_in_two_regions(material: Material, tmp_path: Path, second: Path) -> None:
     """From nothing to full strength: as rendered at first, and then each object as in its style alone."""
 
