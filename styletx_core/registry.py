@@ -54,6 +54,10 @@ class MethodInfo:
         return checked(self.name, self.options, given)
 
 
+def _components(high: float) -> tuple[Option, ...]:
+    return tuple(Option(name, 1.0, help, 0, high, component=True) for name, help in COMPONENTS.items())
+
+
 _METHODS = (
     MethodInfo(
         name="adain_reconet",
@@ -65,6 +69,7 @@ _METHODS = (
         target="styletx_core.methods.adain_reconet:AdaINReCoNet",
         tiles=True,
         memory=80,
+        options=_components(2),
     ),
     MethodInfo(
         name="gatys",
@@ -95,7 +100,7 @@ _METHODS = (
             Option("smooth", 0.0, "weight of the difference between neighbors, against grain", 0, 1e3),
             Option("temporal", 1.0, "weight of the difference to the frame before, along the motion", 0, 1e3),
             Option("tolerance", 0.0005, "stop where a step lowers the loss by less than this part; 0: never", 0, 1),
-            *(Option(name, 1.0, help, 0, 4, component=True) for name, help in COMPONENTS.items()),
+            *_components(4),
         ),
     ),  # fmt: skip
 )

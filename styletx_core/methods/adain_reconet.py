@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..memory import tile_side
 from ..registry import method_info
 from ..tiles import cut, in_tiles
+from . import components
 from .adain_reconet_net import REDUCTION, Layer, Layers, Network, Statistics, fold, run, run_folded
 from .base import SMALLEST, Method, Picture
 from .knots import knots
@@ -110,12 +111,19 @@ class AdaINReCoNet(Method):
                 return self._sized(frame, strength, size)
             finally:
                 self._fix_statistics(None)
-        out = self._paint(frame, strength, size)
-        if strength < 1:
+        out = components.painted(
+            lambda amount: self._styled(frame, amount, size), frame, strength, self.options, self.tiling.wrap
+        )
+        return np.ascontiguousarray(np.clip(out, 0, 1), dtype=np.float32)
+
+    def _styled(self, frame: Picture, amount: float, size: float) -> np.ndarray:
+        """The frame with so much of the style; may leave 0..1."""
+        out = self._paint(frame, amount, size)
+        if amount < 1:
             # what the network misses of the frame in the frame's own style is given back in full at strength 0, so
             # that the result goes to the very frame without the double exposure of a cross-fade
-            out = out + np.float32(1 - strength) * (frame - self._paint(frame, 0.0, size))
-        return np.ascontiguousarray(np.clip(out, 0, 1), dtype=np.float32)
+            out = out + np.float32(1 - amount) * (frame - self._paint(frame, 0.0, size))
+        return out
 
     def _paint(self, frame: Picture, amount: float, size: float) -> np.ndarray:
         """The frame painted with strokes of the same share of its height, whatever its size; may leave 0..1."""
