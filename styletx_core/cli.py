@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from styletx_core import __version__, keyed
+from styletx_core.analyze.command import add_command as add_analyze
 from styletx_core.errors import InputError, StyleTXError
 from styletx_core.evaluate.command import add_command as add_evaluate
 from styletx_core.events import Event, Finished, FrameDone, Started, StepDone
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_progress(demo)
 
     add_evaluate(commands, _frames)
+    add_analyze(commands)
     add_tune(commands, _frames, _view)
 
     listing = commands.add_parser("methods", help="list the methods")
