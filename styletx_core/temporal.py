@@ -28,6 +28,7 @@ EVERY = 12  # frames from one anchor to the next
 _RESIDUAL = 0.012  # change of the input, 0..1, that noise and resampling make and that is no change
 _LIGHT = 0.12  # broad change beyond it at which half of the paint is new
 _CHANGE = 0.22  # the same of a narrow one
+_LOOKED = 540  # pixels of the shorter side at which change is looked for, at most
 _ROUGH = 1.0  # pixels by which the offsets of neighbors differ where two surfaces meet
 _SEEN = 0.99  # share of the neighbors that an anchor has to have seen
 _GLOW = 40  # of the picture's height, so wide is the glow that an outline may leave on what lies behind it
@@ -35,6 +36,7 @@ _AROUND = 7  # pixels on a side of the window of the frame alone within whose co
 _MARGIN = 0.04  # ... give or take this
 _WHOLE = 0.98  # of its paint that a pixel has from anchors, above which the frame before need not help
 _LAST = 0.9  # what the frame before gives where no anchor does: most, but light that changes slowly is followed
+_DETAIL = np.float32(1.5)  # what has to be added of it, for the Laplacian sees finer detail than is added
 _GAIN = 4.0  # energy of strokes or detail is made up for by this factor at most
 
 
@@ -164,7 +166,7 @@ class Blend:
         found, wanted = (_total(np.square(s)) for s in (strokes, _strokes(alone)))
         out += kept * _more(found, wanted, sigma) * strokes
         found, wanted = (_detail(p) for p in (out, alone))
-        out += kept * _more(found, wanted, sigma) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
+        out += kept * _DETAIL * _more(found, wanted, sigma) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
         return np.clip(out, 0, 1)
 
 
@@ -193,7 +195,7 @@ def blend(
     shares, kept = (1 - share, share), []
     seen = sum(anchor.way.visible * part for anchor, part in zip((before, after), shares, strict=True))
     for anchor, part in zip((before, after), shares, strict=True):
-        change = _change(picture, warp(anchor.picture, anchor.way.offset), anchor.way.visible)
+        change = _changed(picture, anchor)
         # an anchor that alone saw a surface gives all of it, at any time, so that nothing jumps
         kept.append(anchor.way.visible * np.float32(part * stability) / np.maximum(seen, 1e-6) * np.exp2(-(change**2)))
     rest = None
@@ -226,6 +228,18 @@ def _rest(picture: np.ndarray, last: np.ndarray, motion: Motion, pixels: np.ndar
     return Rest(pixels, places, share * np.float32(_LAST * stability))
 
 
+def _changed(picture: np.ndarray, anchor: Anchor) -> np.ndarray:
+    """HxW: `_change` from an anchor to the picture. Large frames are looked at smaller, so that it means the same."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, _LOOKED / min(height, width))
+    size = round(width * scale), round(height * scale)
+    seen, was, visible = (cv2.resize(p, size, interpolation=cv2.INTER_AREA)
+                          for p in (picture, anchor.picture, anchor.way.visible))  # fmt: skip
+    offset = cv2.resize(anchor.way.offset, size, interpolation=cv2.INTER_NEAREST) * np.float32(scale)
+    change = _change(seen, warp(was, offset), visible)
+    return np.asarray(cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """HxW: how much the input differs from what the paint was laid for, 1 where half of the paint is to be new.
 
@@ -253,8 +267,14 @@ def _detail(picture: np.ndarray) -> np.ndarray:
 
 def _more(found: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:
     """HxWx1: what part of a band is to be added to it, so that its energy around becomes the wanted one."""
-    around, wanted_around = (cv2.GaussianBlur(energy, (0, 0), sigma) for energy in (found, wanted))
-    return (np.sqrt(np.clip((wanted_around + 1e-6) / (around + 1e-6), 1 / _GAIN, _GAIN)) - 1)[..., None]
+    height, width = found.shape
+    step = max(1, int(sigma / 3))  # so wide a blur needs no more places than these
+    around, wanted_around = (
+        cv2.GaussianBlur(cv2.resize(energy, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA),
+                         (0, 0), sigma / step) for energy in (found, wanted)
+    )  # fmt: skip
+    gain = np.sqrt(np.clip((wanted_around + 1e-6) / (around + 1e-6), 1 / _GAIN, _GAIN)) - 1
+    return np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)[..., None]
 
 
 # numpy reduces over a last axis of three an order of magnitude slower than this
@@ -273,5 +293,5 @@ def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float
     """
     if not motion.seen.any():
         return None
-    gap = now - warp(before, motion.offset, "linear")
-    return float(np.sqrt(np.square(gap[motion.seen]).mean(dtype=np.float64)))
+    gap = cv2.norm(now, warp(before, motion.offset), cv2.NORM_L2, motion.seen.astype(np.uint8))
+    return float(gap / np.sqrt(3 * np.count_nonzero(motion.seen)))
