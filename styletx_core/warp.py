@@ -9,8 +9,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-Kernel = Literal["nearest", "linear", "cubic", "lanczos"]
-_FLAGS = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+Kernel = Literal["nearest", "linear", "lanczos"]
+_FLAGS = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "lanczos": cv2.INTER_LANCZOS4}
 
 
 @lru_cache(maxsize=2)
