@@ -20,7 +20,7 @@ from . import components
 from .adain_reconet_net import REDUCTION, Layer, Layers, Network, Statistics, fold, run, run_folded
 from .base import SMALLEST, Method, Picture
 from .knots import knots
-from .strokes import resized, sized
+from .strokes import calmed, resized, sized
 
 STYLE_SIDE = 256  # the style encoder sees the style picture with its shorter side this long
 _LONGEST_STYLE = 2048  # its longer side, at most
@@ -129,7 +129,7 @@ class AdaINReCoNet(Method):
         """The frame painted with strokes of the same share of its height, whatever its size; may leave 0..1."""
         wrap = self.tiling.wrap
         return sized(lambda picture: self._whole(picture, amount), frame, self._painted_side(frame, size),
-                     REDUCTION if wrap else 1, wrap)  # fmt: skip
+                     REDUCTION if wrap else 1, wrap, calmed(size))  # fmt: skip
 
     @staticmethod
     def _painted_side(frame: Picture, size: float) -> float:

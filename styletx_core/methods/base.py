@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..job import KEEP_COLORS, SIZES
 from ..registry import MethodInfo
 from . import colors as color
-from .strokes import sized
+from .strokes import calmed, sized
 
 SMALLEST = 16
 Picture = np.ndarray  # HxWx3 float32, display-referred sRGB, 0..1
@@ -252,7 +252,8 @@ class Method(ABC):
     def _sized(self, frame: Picture, strength: float, size: float) -> Picture:
         """In one go, with strokes of another size. Methods that know of sizes themselves override this."""
         height, width = frame.shape[:2]
-        return sized(partial(self._stylize, strength=strength), frame, max(SMALLEST, min(height, width) / size))
+        side = max(SMALLEST, min(height, width) / size)
+        return sized(partial(self._stylize, strength=strength), frame, side, calm=calmed(size))
 
     def _stylize(self, frame: Picture, strength: float) -> Picture:
         """Stylize a checked frame with a strength above 0, in one go."""

@@ -85,6 +85,18 @@ def test_size_changes_smoothly_and_one_is_the_method_s_own(method: Method) -> No
         method.stylize(frame, guide=Guide(size=5))
 
 
+def test_large_strokes_have_no_grain_of_small_ones_between_them(method: Method, styles: list[np.ndarray]) -> None:
+    """Where the frame is soft they are those of the smaller picture, enlarged, and no more."""
+    frame = cv2.GaussianBlur(photo(120, 160), (0, 0), 5)
+    method.set_style(styles[1])
+    method.fix_statistics([photo(120, 160)])
+    half = method.stylize(cv2.resize(frame, (80, 60), interpolation=cv2.INTER_AREA))
+    small, large = (method.stylize(frame, guide=Guide(size=size)) for size in (1, 2))
+    grain = small - cv2.resize(cv2.resize(small, (80, 60), interpolation=cv2.INTER_AREA), (160, 120))
+    added = large - cv2.resize(half, (160, 120), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    assert np.abs(added).mean() < 0.5 * np.abs(grain).mean()
+
+
 @pytest.mark.parametrize("fixed", [False, True])
 def test_luminance_alone_keeps_the_chroma(method: Method, styles: list[np.ndarray], fixed: bool) -> None:
     frame = photo(64, 80)
