@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -34,7 +33,6 @@ class Layer:
     key: int
     weights: tuple[float, ...]
     share: np.ndarray | None
-    weights_in: Callable[[int], tuple[float, ...]]  # the weights in another frame
     masks: tuple[np.ndarray | None, ...] = ()
 
 
@@ -42,14 +40,10 @@ def together(layers: Sequence[Layer]) -> Layer:
     """The layers of a frame as one, for a method that paints several regions at once."""
     if len(layers) == 1 and layers[0].share is None:
         return layers[0]
-
-    def weights_in(number: int) -> tuple[float, ...]:
-        return tuple(map(sum, zip(*(layer.weights_in(number) for layer in layers), strict=True)))
-
     weights = tuple(map(sum, zip(*(layer.weights for layer in layers), strict=True)))
     masks = tuple(next((layer.share for layer in layers if layer.weights[i] > 0), None) for i in range(len(weights)))
     painted = np.any([layer.share for layer in layers if layer.share is not None], axis=0)
-    return Layer(0, weights, painted.astype(np.float32), weights_in, masks)
+    return Layer(0, weights, painted.astype(np.float32), masks)
 
 
 class Regions:
@@ -100,7 +94,7 @@ class Regions:
             if self.regions[key] is None:
                 shares[key] = snapped(1 - np.sum(parts, axis=0)) if parts else None
         return [
-            Layer(key, self.weights(key, frame.number), share, partial(self.weights, key))
+            Layer(key, self.weights(key, frame.number), share)
             for key, share in sorted(shares.items())
             if share is None or share.any()
         ]
