@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import bpy
+from bpy.props import StringProperty
 
-from . import compat, run, strip_run, strips, wiring
+from . import compat, jobs, run, strip_run, strips, wiring
+from .mixins import Result
 from .properties import state_of
-from .stepping import Result, Steps
+from .stepping import Steps, stop_all
 
 
 class Paint(Steps):
@@ -17,9 +19,6 @@ class Paint(Steps):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if run.current is not None:
-            cls.poll_message_set("StyleTX is at work: wait for it, or cancel it")
-            return False
         return context.scene is not None
 
     def frame(self, context: bpy.types.Context) -> int | None:
@@ -85,16 +84,18 @@ class STYLETX_OT_stylize_strips(Paint, bpy.types.Operator):
 class STYLETX_OT_cancel(bpy.types.Operator):
     bl_idname = "styletx.cancel"
     bl_label = "Cancel"
-    bl_description = "Stop painting; frames that are done are used again the next time"
+    bl_description = "Stop this job; frames that are done are used again the next time"
+
+    job: StringProperty(  # type: ignore[valid-type]
+        name="Job", description="Name of the job; none: the one that is at work", options={"SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return run.current is not None
+        return bool(jobs.queue)
 
     def execute(self, context: bpy.types.Context) -> Result:
-        if run.current is not None:
-            run.current.cancel_requested = True
-        return {"FINISHED"}
+        return {"FINISHED"} if jobs.cancel(self.job or jobs.queue[0].id) else {"CANCELLED"}
 
 
 class STYLETX_OT_test_worker(Steps, bpy.types.Operator):
@@ -147,7 +148,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    if run.current is not None:
-        run.current.cancel_requested = True
+    stop_all()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
@@ -241,11 +243,70 @@ class StyleTXSettings(bpy.types.PropertyGroup):
 StyleTXSettings.__annotations__ |= options.pointers()
 
 
-def state_of(scene: bpy.types.Scene) -> StyleTXSettings:
-    """What a scene keeps of StyleTX."""
+class Frozen:
+    """Settings as they were when a button was pressed; what is not among them is read and written where it is."""
+
+    def __init__(self, values: dict[str, Any], live: Any) -> None:
+        self.__dict__.update(_values=values, _live=live)
+
+    def __getattr__(self, name: str) -> Any:
+        return _thawed(self._values[name]) if name in self._values else getattr(self._live, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._live, name, value)
+
+
+def _thawed(value: Any) -> Any:
+    """A value of a note: groups of settings become objects again."""
+    if isinstance(value, list):
+        return [Frozen(item, None) if isinstance(item, dict) else item for item in value]
+    return Frozen(value, None) if isinstance(value, dict) else value
+
+
+_frozen: dict[tuple[str, str | None], dict[str, Any]] = {}
+
+
+def key_of(scene: bpy.types.Scene) -> tuple[str, str | None]:
+    """What finds a scene in `bpy.data.scenes` again: its name, and the path of the file it is linked from."""
+    return scene.name, scene.library.filepath if scene.library else None
+
+
+def state_of(scene: bpy.types.Scene) -> Any:
+    """What a scene keeps of StyleTX; inside a run the settings are those that it was started with."""
     owner: Any = scene  # Blender's types do not know what add-ons register
-    kept: StyleTXSettings = owner.styletx
-    return kept
+    values = _frozen.get(key_of(scene))
+    return owner.styletx if values is None else Frozen(values, owner.styletx)
+
+
+def freeze(group: Any) -> dict[str, Any]:
+    """The settings of a property group as plain values, without what is hidden: that is no setting."""
+    found: dict[str, Any] = {}
+    for prop in group.bl_rna.properties:
+        if prop.identifier in ("rna_type", "name") or prop.is_hidden:
+            continue
+        value = getattr(group, prop.identifier)
+        if prop.type == "COLLECTION":
+            value = [freeze(item) for item in value]
+        elif isinstance(value, bpy.types.PropertyGroup):
+            value = freeze(value)
+        elif prop.type == "POINTER":
+            continue  # a data-block: undo would leave it dangling, so it is looked up where it is needed
+        elif getattr(prop, "is_array", False):
+            value = list(value)
+        elif isinstance(value, set):
+            value = sorted(value)
+        found[prop.identifier] = value
+    return found
+
+
+@contextlib.contextmanager
+def using(scene: tuple[str, str | None], values: dict[str, Any]) -> Iterator[None]:
+    """Have `state_of` give these settings for the scene of that key."""
+    _frozen[scene] = values
+    try:
+        yield
+    finally:
+        del _frozen[scene]
 
 
 def result_key(scene: bpy.types.Scene) -> str:

@@ -167,7 +167,7 @@ def beside(
         told = json.dumps([__package__, work.__module__, work.__name__, arguments])
         process = subprocess.Popen(
             [bpy.app.binary_path, "--background", trust, file, "--python-expr", _BESIDE, "--", told],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
             text=True, encoding="utf-8", errors="replace", creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         assert process.stdout is not None
@@ -195,6 +195,9 @@ def beside(
         finally:
             process.kill()
             process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    stream.close()
 
 
 def _drain(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
@@ -204,7 +207,14 @@ def _drain(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
 
 _DONE, _FAILED = "STYLETX-DONE", "STYLETX-FAILED"
 _BESIDE = f"""
-import addon_utils, bpy, importlib, json, os, sys
+import addon_utils, bpy, importlib, json, os, sys, threading
+
+def watch():
+    # ends with the Blender that started it, however that ends: the other end of this pipe closes then
+    os.read(0, 1)
+    os._exit(2)
+
+threading.Thread(target=watch, daemon=True).start()
 package, module, work, arguments = json.loads(sys.argv[sys.argv.index("--") + 1])
 addon_utils.enable(package)
 try:

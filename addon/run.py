@@ -7,25 +7,30 @@ Closing it anywhere stops render and worker and leaves the scene as it was.
 
 from __future__ import annotations
 
+import json
+import platform
 import time
 import traceback
+from collections import deque
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from styletx_core import __version__ as VERSION
 from styletx_core import events
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
-from . import look, rendering, scene_job, shots, stale, wiring, worker_client
+from . import jobs, look, rendering, scene_job, shots, stale, wiring, worker_client
 from .preferences import missing_sentence, worker_python
-from .properties import result_key, state_of
+from .properties import freeze, key_of, result_key, state_of, using
 
 Steps = Generator[None, None, None]
 
 START_SECONDS = 180.0
 """How long the worker may take to import PyTorch: a cold disk and a virus scanner can make it a minute."""
+LOG_LINES = 2000
 CANCEL_SECONDS = 0.5
 """How long a cancelled worker may take to end its frame before it is killed; whole frames survive either way."""
 
@@ -43,16 +48,32 @@ class _Stopped(Exception):
 class Run:
     """The state of one run, for the panel to show."""
 
-    def __init__(self, scene: bpy.types.Scene, frame: int | None, windowed: bool) -> None:
-        """frame: paint this one alone; None paints the frame range. windowed: there is an interface to keep alive."""
-        self._name, self._library = scene.name, scene.library and scene.library.filepath
+    resumable = True
+    """It can go on after a restart of Blender."""
+
+    def __init__(
+        self, scene: bpy.types.Scene, frame: int | None, windowed: bool, settings: dict[str, Any] | None = None
+    ) -> None:
+        """frame: paint this one alone; None paints the frame range. windowed: there is an interface to keep alive.
+
+        settings: as `freeze` gives them; None takes those that the scene has now, whatever they become later.
+        """
+        self.id = jobs.new_id()
+        self.scene_name = scene.name
+        self._key = key_of(scene)
         self.frame = frame
+        self.strips: list[str] = []
         self.windowed = windowed
-        self.state = "RUNNING"  # then DONE, CANCELLED or FAILED
+        self.settings = freeze(state_of(scene)) if settings is None else settings
+        self.state = "WAITING"  # then RUNNING, at last DONE, CANCELLED or FAILED
+        self.begun = False  # its turn has come
+        self.renewed = 0.0
+        self.lines: deque[str] = deque(maxlen=LOG_LINES)
         self.subject = ""  # what of several things is worked on
         self.phase = "Starting"
         self.progress = 0.0
         self.eta: float | None = None
+        self.seconds: float | None = None  # a frame
         self.notices: list[str] = []
         self.error = ""
         self.log = ""
@@ -64,17 +85,32 @@ class Run:
     def scene(self) -> bpy.types.Scene:
         """Looked up each time: an undo between two steps replaces all data."""
         scenes: Any = bpy.data.scenes  # Blender's types do not know of a library in the key
-        scene: bpy.types.Scene | None = scenes.get((self._name, self._library))
+        scene: bpy.types.Scene | None = scenes.get(self._key)
         if scene is None:
-            raise InputError(f"The scene '{self._name}' is gone or was renamed: start again.")
+            raise InputError(f"The scene '{self.scene_name}' is gone or was renamed: start again.")
         return scene
+
+    @property
+    def kind(self) -> str:
+        """Which operator it is of."""
+        return "render" if self.frame is None else "frame"
+
+    @property
+    def label(self) -> str:
+        """What it paints, in a few words."""
+        return self.scene_name if self.frame is None else f"{self.scene_name}, frame {self.frame}"
 
     def steps(self) -> Steps:
         """Do everything. Errors end up in `error`, as a sentence."""
         global current, last
-        current = last = self
+        self.note(f"StyleTX {VERSION} in Blender {bpy.app.version_string}, {platform.platform()}: {self.label}")
+        self.note(f"Settings: {json.dumps(self.settings)}")
+        jobs.enter(self)
+        work = self._steps()
         try:
-            yield from self._steps()
+            while self._next(work):
+                jobs.renew(self)
+                yield
             self.state = "DONE"
         except _Stopped:
             self.state = "CANCELLED"
@@ -86,9 +122,42 @@ class Run:
             self.state = "FAILED"
             self.error = f"StyleTX failed unexpectedly ({type(error).__name__}: {error}): the system console says more."
         finally:
-            if self.state == "RUNNING":
+            with using(self._key, self.settings):
+                work.close()
+            if self.state in ("RUNNING", "WAITING"):
                 self.state = "CANCELLED"
-            current = None
+            self.note(f"{self.state.capitalize()}. {self.error}")
+            if current is self:
+                current = None
+            if current is None:
+                last = self
+            jobs.leave(self)
+
+    def _next(self, work: Steps) -> bool:
+        """Take a step with the settings of this run; False when there are no more."""
+        with using(self._key, self.settings):
+            try:
+                next(work)
+            except StopIteration:
+                return False
+        return True
+
+    def _turn(self) -> Steps:
+        """Wait until the runs before this one have ended."""
+        global current, last
+        while jobs.queue[0] is not self:
+            self.phase = "Waiting"
+            yield
+        current = last = self
+        self.state, self.begun = "RUNNING", True
+
+    def note(self, text: str) -> None:
+        """Add a line to the log."""
+        self.lines.append(f"{time.strftime('%H:%M:%S')}  {text}")
+
+    def log_text(self) -> str:
+        """All that is known of the run, for a report of what went wrong."""
+        return "\n".join([*self.lines, *(["", self.log] if self.log else [])])
 
     def _steps(self) -> Steps:
         scene = self.scene
@@ -119,11 +188,14 @@ class Run:
         self._wire(layer)
 
     def _start_worker(self) -> Steps:
+        """Wait for this run's turn, then see that there is a worker that can paint."""
+        yield from self._turn()
         self.phase = "Starting the worker"
         pong = yield from ping()
         sentence = missing_sentence(pong)
         if sentence:
             raise InputError(sentence)
+        self.note(f"Worker: Python {pong['python']}, PyTorch {pong['torch']}, {pong['device']} ({pong['device_name']})")
 
     def _camera(
         self, frames: list[int], folders: scene_job.Folders, sequence: Path | None
@@ -213,6 +285,8 @@ class Run:
     def _hear(self, message: dict[str, Any]) -> bool:
         """Take a message of the worker; True when it ends the job."""
         kind = message.get("event")
+        if kind not in ("error", "step"):
+            self.note(json.dumps({key: value for key, value in message.items() if key != "id"}))
         if kind == "error":
             self.log = str(message.get("log", ""))
             raise (InputError if message.get("kind") == "input" else WorkError)(str(message.get("message")))
@@ -227,7 +301,7 @@ class Run:
                 self.notices.append(event.text)
         elif isinstance(event, events.FrameDone):
             self.phase = f"Painting frame {event.frame} ({event.index} of {event.total})"
-            self.progress, self.eta = event.index / event.total, event.eta
+            self.progress, self.eta, self.seconds = event.index / event.total, event.eta, event.seconds
         elif isinstance(event, events.Finished):
             self.finished = event
             self.progress, self.eta = 1.0, 0.0

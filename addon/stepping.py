@@ -4,26 +4,23 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal
 
 import bpy
 
+from .mixins import OperatorMixin, Result
 from .run import Steps as Generated
 
-if TYPE_CHECKING:
-    from bpy.types import Operator as Mixin
-else:
-    Mixin = object  # mixed into operators; Blender's class has to come once, after them
-
-Result = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
-"""What operators return."""
 TICK = 0.1
 """Seconds between two steps in a window."""
 PAUSE = 0.02
 """Seconds between two steps in the background, where most of them wait for the worker."""
 
 
-class Steps(Mixin):
+_modal: list[Steps] = []
+"""Operators that a window's timer drives."""
+
+
+class Steps(OperatorMixin):
     """An operator that takes the steps of a generator: by a timer in a window, in a loop in the background."""
 
     _timer: bpy.types.Timer | None = None
@@ -51,6 +48,7 @@ class Steps(Mixin):
             return self.end()
         self._timer = context.window_manager.event_timer_add(TICK, window=context.window)
         context.window_manager.modal_handler_add(self)
+        _modal.append(self)
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -92,6 +90,14 @@ class Steps(Mixin):
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
+        if self in _modal:
+            _modal.remove(self)
+
+
+def stop_all() -> None:
+    """End every operator that is at work: their classes are about to go."""
+    for operator in list(_modal):
+        operator.cancel(bpy.context)
 
 
 def redraw(context: bpy.types.Context) -> None:

@@ -25,12 +25,28 @@ from .run import Run, Steps
 class StripRun(Run):
     """The state of one run over strips."""
 
-    def __init__(self, scene: bpy.types.Scene, windowed: bool) -> None:
-        super().__init__(scene, None, windowed)
+    def __init__(
+        self,
+        scene: bpy.types.Scene,
+        windowed: bool,
+        names: list[str] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        """names: of the strips; None takes those that are selected now. settings: as for every run."""
+        super().__init__(scene, None, windowed, settings)
+        self.strips = [strip.name for strip in strips.selected(scene)] if names is None else names
         self.painted: list[tuple[strips.Target, events.Finished]] = []
 
+    @property
+    def kind(self) -> str:
+        return "strips"
+
+    @property
+    def label(self) -> str:
+        return ", ".join(self.strips)
+
     def _steps(self) -> Steps:
-        targets, notices = strips.gather(self.scene)
+        targets, notices = strips.gather(self.scene, self.strips)
         self.notices += notices
         library.chosen(state_of(self.scene))
         yield from self._start_worker()

@@ -65,8 +65,8 @@ class Target:
 # Which strips, and what of them
 
 
-def gather(scene: bpy.types.Scene) -> tuple[list[Target], list[str]]:
-    """The selected strips, and notices. Raises InputError for what cannot be painted, and where nothing is selected."""
+def gather(scene: bpy.types.Scene, names: list[str]) -> tuple[list[Target], list[str]]:
+    """The strips of these names, and notices. Raises InputError for what cannot be painted, and where none can."""
     notices: list[str] = []
     if scene.library is not None:
         raise InputError(f"The scene '{scene.name}' is linked from another file: open that file to paint its strips.")
@@ -75,7 +75,10 @@ def gather(scene: bpy.types.Scene) -> tuple[list[Target], list[str]]:
     if not compat.working_space_is_rec709():
         raise InputError("The file's working color space is not Linear Rec.709: set it back in the scene properties.")
     chosen = []
-    for strip in selected(scene):
+    for name in names:
+        strip = compat.all_strips(scene.sequence_editor).get(name) if scene.sequence_editor else None
+        if strip is None:
+            raise InputError(f"The strip '{name}' is gone or was renamed: start again.")
         if strip.type in KINDS:
             chosen.append(strip)
         elif strip.type != "SOUND":

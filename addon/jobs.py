@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The queue of runs, those that have ended, and a note of each on disk, from which it goes on after a restart.
+
+Notes lie in the extension's folder of the user, outside the .blend: a file for each run that is not done. A run that
+works, or waits, renews its note again and again; one that has not been renewed for a while belongs to a Blender that
+is gone. The painted frames themselves are beside the .blend: the engine finds the finished ones and goes on there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import uuid
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from styletx_core.errors import StyleTXError
+from styletx_core.files import atomic_path
+
+if TYPE_CHECKING:
+    from .run import Run
+
+RENEW_SECONDS = 5.0
+GONE_SECONDS = 20.0
+"""After this long without being renewed a note belongs to a Blender that is gone."""
+KEEP_DAYS = 30.0
+ENDED = 10
+"""Runs that have ended and are still shown, with their logs."""
+
+queue: list[Run] = []
+"""The first one works, the others wait."""
+ended: deque[Run] = deque(maxlen=ENDED)
+
+
+def new_id() -> str:
+    """A name for a run that no other has, in no Blender."""
+    return uuid.uuid4().hex[:12]
+
+
+def enter(run: Run) -> None:
+    """Stand in line."""
+    queue.append(run)
+    write(run)
+
+
+def leave(run: Run) -> None:
+    """A run is done, or will never be."""
+    queue.remove(run)
+    ended.appendleft(run)
+    if run.state == "DONE" or run.cancel_requested or not run.begun:
+        forget(run.id)
+    else:
+        write(run, over=True)
+
+
+def find(job: str) -> Run | None:
+    """The run of that name, or the one that works, or the last one, where none is named."""
+    if not job:
+        return queue[0] if queue else (ended[0] if ended else None)
+    return next((run for run in (*queue, *ended) if run.id == job), None)
+
+
+def cancel(job: str = "") -> int:
+    """Ask a run to end, or all where none is named; returns how many were asked."""
+    chosen = [run for run in queue if not job or run.id == job]
+    for run in chosen:
+        run.cancel_requested = True
+    return len(chosen)
+
+
+# Notes on disk
+
+
+def folder() -> Path:
+    """Where the notes are."""
+    return Path(bpy.utils.extension_path_user(str(__package__), path="jobs", create=True))
+
+
+def write(run: Run, over: bool = False) -> None:
+    """Note a run, or renew its note. over: it does not go on by itself."""
+    run.renewed = time.monotonic()
+    if not run.resumable:
+        return
+    note = {
+        "id": run.id, "label": run.label, "kind": run.kind, "blend": bpy.data.filepath, "scene": run.scene_name,
+        "frame": run.frame, "strips": run.strips, "settings": run.settings, "progress": round(run.progress, 3),
+        "phase": run.phase, "error": run.error, "over": over, "time": time.time(),
+    }  # fmt: skip
+    # a full disk must not end the work because of a note
+    with contextlib.suppress(OSError, StyleTXError, ValueError), atomic_path(folder() / f"{run.id}.json") as temporary:
+        temporary.write_text(json.dumps(note), "utf-8")
+
+
+def renew(run: Run) -> None:
+    """Keep the note of a run fresh."""
+    if time.monotonic() - run.renewed > RENEW_SECONDS:
+        write(run)
+
+
+def forget(job: str) -> None:
+    """Remove a run's note."""
+    with contextlib.suppress(OSError, ValueError):
+        (folder() / f"{job}.json").unlink(missing_ok=True)
+
+
+def interrupted() -> list[dict[str, Any]]:
+    """Notes of runs that no Blender works on any more, the newest first."""
+    found = []
+    with contextlib.suppress(OSError, ValueError):
+        for path in folder().glob("*.json"):
+            note = _read(path)
+            age = time.time() - note.get("time", 0.0)
+            if not note or age > KEEP_DAYS * 86400:
+                path.unlink(missing_ok=True)
+            elif (note["over"] or age > GONE_SECONDS) and all(run.id != note["id"] for run in queue):
+                found.append(note)
+    return sorted(found, key=lambda note: -note["time"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A note; {} where it is none."""
+    wanted = {"id", "label", "kind", "blend", "scene", "frame", "strips", "settings", "error", "over", "time"}
+    try:
+        note = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) and wanted <= note.keys() else {}
+
+
+def register() -> None:
+    pass
+
+
+def unregister() -> None:
+    queue.clear()
+    ended.clear()
