@@ -55,7 +55,7 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
             self._run = strip_run.StripRun(scene, self._windowed, note["strips"], note["settings"])
         else:
             self._run = run.Run(scene, note["frame"], self._windowed, note["settings"])
-        jobs.forget(note["id"])  # the new run has a note of its own
+        self._run.rendered = note["rendered"]
         return self._run.steps()
 
     _note: dict[str, Any]
@@ -68,7 +68,7 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
             return False
         self._note = notes[0]
         if self._note["blend"] != bpy.data.filepath:
-            where = self._note["blend"] or "a file that was not saved"
+            where = self._note["blend"]
             self.report({"ERROR"}, f"The job '{self._note['label']}' is of {where}: open that file to go on with it.")
             return False
         if bpy.data.scenes.get(self._note["scene"]) is None:

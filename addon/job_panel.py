@@ -81,7 +81,7 @@ def _draw_note(layout: Any, note: dict[str, Any], width: int) -> None:
     if note["blend"] == bpy.data.filepath:
         row.operator("styletx.resume_job", icon="PLAY").job = note["id"]
     else:
-        wrapped(column, f"Open {note['blend'] or 'its file'} to go on", width)
+        wrapped(column, f"Open {note['blend']} to go on", width)
         row = column.row(align=True)
     row.operator("styletx.forget_job", icon="X").job = note["id"]
 

@@ -44,6 +44,9 @@ def new_id() -> str:
 def enter(run: Run) -> None:
     """Stand in line."""
     queue.append(run)
+    for note in interrupted():
+        if all(note[key] == value for key, value in _what(run).items()):
+            forget(note["id"])  # done again, so nothing is left to go on with
     write(run)
 
 
@@ -83,16 +86,22 @@ def folder() -> Path:
 def write(run: Run, over: bool = False) -> None:
     """Note a run, or renew its note. over: it does not go on by itself."""
     run.renewed = time.monotonic()
-    if not run.resumable:
+    if not run.resumable or not bpy.data.filepath:  # what was never saved is gone after a restart
         return
     note = {
-        "id": run.id, "label": run.label, "kind": run.kind, "blend": bpy.data.filepath, "scene": run.scene_name,
-        "frame": run.frame, "strips": run.strips, "settings": run.settings, "progress": round(run.progress, 3),
+        **_what(run), "id": run.id, "label": run.label, "settings": run.settings, "rendered": run.rendered,
+        "progress": round(run.progress, 3),
         "phase": run.phase, "error": run.error, "over": over, "time": time.time(),
     }  # fmt: skip
     # a full disk must not end the work because of a note
     with contextlib.suppress(OSError, StyleTXError, ValueError), atomic_path(folder() / f"{run.id}.json") as temporary:
         temporary.write_text(json.dumps(note), "utf-8")
+
+
+def _what(run: Run) -> dict[str, Any]:
+    """What a run paints."""
+    return {"kind": run.kind, "blend": bpy.data.filepath, "scene": run.scene_name, "frame": run.frame,
+            "strips": run.strips}  # fmt: skip
 
 
 def renew(run: Run) -> None:
@@ -123,7 +132,8 @@ def interrupted() -> list[dict[str, Any]]:
 
 def _read(path: Path) -> dict[str, Any]:
     """A note; {} where it is none."""
-    wanted = {"id", "label", "kind", "blend", "scene", "frame", "strips", "settings", "error", "over", "time"}
+    wanted = {"id", "label", "kind", "blend", "scene", "frame", "strips", "settings", "rendered", "error", "over",
+              "time"}  # fmt: skip
     try:
         note = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):

@@ -25,6 +25,7 @@ from styletx_core.errors import InputError, WorkError
 from styletx_core.files import atomic_path
 
 from . import compat
+from .exr_files import is_whole
 from .shots import TEMPORARY, camera_at, is_temporary, resolution
 
 RECORD = "rendered.json"
@@ -128,6 +129,9 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, sid
                 bpy.data.images.remove(image)
     if not path.is_file():
         raise WorkError(f"Frame {frame} was rendered without a file: render it with F12 to see what is wrong.")
+    if not is_whole(path):
+        path.unlink()
+        raise WorkError(f"Frame {frame} was not written whole to '{path.parent}': make room on that disk.")
 
 
 def render_beside(

@@ -68,6 +68,7 @@ class Run:
         self.state = "WAITING"  # then RUNNING, at last DONE, CANCELLED or FAILED
         self.begun = False  # its turn has come
         self.renewed = 0.0
+        self.rendered = ""  # fingerprint of the scene that its frames were rendered from
         self.lines: deque[str] = deque(maxlen=LOG_LINES)
         self.subject = ""  # what of several things is worked on
         self.phase = "Starting"
@@ -224,7 +225,12 @@ class Run:
         state = state_of(scene)
         store = rendering.FrameStore(folders.render)
         now = stale.fingerprint(scene, layer)
-        there = store.claim(now, keep=not state.changed and state.rendered == now)
+        if state.rendered == now:
+            right = not state.changed
+        else:  # a file that was not saved after rendering knows nothing of it; a note of the job does
+            right = self.rendered == now
+        there = store.claim(now, keep=right)
+        self.rendered = now
         # from here on an edit makes the frames out of date, those still to come too
         state.rendered, state.layer, state.changed = now, layer, False
         if scene.frame_step != 1:

@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run by the Python of a `bpy` module: `jobs.py NAME` works with jobs as a window does, and lets things go wrong.
+
+What is right or wrong is decided outside, in test_jobs.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+sys.path.insert(0, str(Path(__file__).parent))
+from common import MODULE, OUTPUT, STYLE, enable, finish, scene
+
+SECONDS = 120
+TICK = types.SimpleNamespace(type="TIMER")
+
+
+def module(name: str) -> Any:
+    return sys.modules[f"{MODULE}.{name}"]
+
+
+class Pressed:
+    """A button pressed in a window: the operator's own steps, which Blender's timer would take.
+
+    A `bpy` module has no window and makes no instance of an operator, so this stands in for the instance.
+    """
+
+    def __init__(self, name: str, source: str = "operators", **values: Any) -> None:
+        cls = getattr(module(source), f"STYLETX_OT_{name}")
+        self.reports: list[str] = []
+        self.result: set[str] = set()
+        self.acting = types.SimpleNamespace(
+            _windowed=False, _timer=None, report=lambda kind, text: self.reports.append(text), **values
+        )
+        for base in reversed(cls.__mro__):
+            for word, value in vars(base).items():
+                if isinstance(value, types.FunctionType):
+                    setattr(self.acting, word, types.MethodType(value, self.acting))
+        self.acting._running = self.acting.begin(bpy.context)
+        self.run = self.acting._run
+        self.tick()
+
+    def tick(self) -> bool:
+        """One event of the timer; True while the operator goes on."""
+        if not self.result:
+            found = self.acting.modal(bpy.context, TICK)
+            self.result = set() if found == {"PASS_THROUGH"} else set(found)
+        return not self.result
+
+    def end(self) -> None:
+        """What Blender does with an operator when a file is opened or the window closes."""
+        self.acting.cancel(bpy.context)
+        self.result = {"CANCELLED"}
+
+    def outcome(self) -> dict[str, Any]:
+        return {"state": self.run.state, "error": self.run.error, "reports": self.reports}
+
+
+def until(condition: Callable[[], Any], *pressed: Pressed) -> None:
+    """Tick what was pressed until something is so."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, [p.run.phase for p in pressed]
+        for one in pressed:
+            one.tick()
+        time.sleep(0.01)
+
+
+def done(*pressed: Pressed) -> None:
+    until(lambda: not any(one.tick() for one in pressed), *pressed)
+
+
+def painted(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("frame_*.exr"))
+
+
+def notes() -> list[dict[str, Any]]:
+    """The notes of jobs on disk."""
+    return [json.loads(path.read_text("utf-8")) for path in sorted(module("jobs").folder().glob("*.json"))]
+
+
+def job_of(folder: Path) -> dict[str, Any]:
+    """The job that painted what is in a folder."""
+    return dict(json.loads((folder / "styletx.json").read_text("utf-8"))["job"])
+
+
+def second(name: str) -> bpy.types.Scene:
+    """Another scene with the same objects."""
+    made = bpy.context.scene.copy()
+    made.name = name
+    return made
+
+
+def queue() -> dict[str, Any]:
+    """Three jobs in line: each with the settings it was pressed with, one cancelled while it waits."""
+    made = scene(4, (64, 48))
+    other = second("Other")
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "queue.blend"))
+    run, jobs = module("run"), module("jobs")
+    first = Pressed("stylize_render")
+    made.styletx.strength = 0.25  # after the button: for what is pressed later
+    until(lambda: run.current is first.run, first)
+    bpy.context.window.scene = other
+    other.styletx.strength = 0.5
+    waiting = Pressed("stylize_render")
+    other.styletx.strength = 0.75
+    unwanted = Pressed("stylize_frame")
+    found: dict[str, Any] = {
+        "states": [one.run.state for one in (first, waiting, unwanted)],
+        "phases": [one.run.phase for one in (waiting, unwanted)],
+        "notes": [note["label"] for note in notes()], "interrupted": jobs.interrupted(),
+    }  # fmt: skip
+    found["cancel"] = sorted(bpy.ops.styletx.cancel(job=unwanted.run.id))
+    done(unwanted)
+    found["after cancel"] = [one.run.state for one in (first, waiting, unwanted)]
+    done(first, waiting)
+    found["end"] = [one.outcome() for one in (first, waiting)]
+    found["strengths"] = [job_of(OUTPUT / name / "painted")["settings"]["strength"] for name in ("Scene", "Other")]
+    found["seconds"] = first.run.seconds
+    found["out of date"] = module("properties").out_of_date(made)
+    found["left"] = [len(jobs.queue), notes(), run.current is None]
+    found["copied"] = sorted(bpy.ops.styletx.copy_log(job=first.run.id))
+    found["log"] = first.run.log_text()
+
+    all_of = [Pressed("stylize_render") for _ in range(3)]
+    until(lambda: run.current is all_of[0].run, *all_of)
+    bpy.ops.styletx.cancel_all()
+    done(*all_of)
+    found["cancel all"] = [one.run.state for one in all_of]
+    found["left after all"] = [len(jobs.queue), notes()]
+    return found
+
+
+def killed() -> dict[str, Any]:
+    """Blender dies while it paints: this process, at once, with nothing tidied up."""
+    made = scene(10, (64, 48))
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "shot.blend"))
+    made.styletx.strength = 0.8  # never saved: only the note knows
+    pressed = Pressed("stylize_render")
+    folder = OUTPUT / "Scene" / "painted"
+    until(lambda: len(painted(folder)) >= 3, pressed)
+    pid = module("worker_client")._worker._process.pid
+    Path(os.environ["STYLETX_TEST_RESULT"]).write_text(json.dumps({"worker": pid, "painted": painted(folder)}), "utf-8")
+    os._exit(0)
+
+
+def resumed() -> dict[str, Any]:
+    """The next Blender, with the same file: it goes on, with the settings that the job was started with."""
+    bpy.ops.wm.read_factory_settings()
+    enable()
+    jobs = module("jobs")
+    found: dict[str, Any] = {"fresh": len(jobs.interrupted())}
+    for path in jobs.folder().glob("*.json"):  # time passes
+        note = json.loads(path.read_text("utf-8"))
+        path.write_text(json.dumps(note | {"time": note["time"] - 60}), "utf-8")
+    found["interrupted"] = [{key: note[key] for key in ("label", "kind", "frame", "over")} for note in jobs.interrupted()]
+    try:
+        bpy.ops.styletx.resume_job()
+    except RuntimeError as error:
+        found["other file"] = str(error)
+    bpy.ops.wm.open_mainfile(filepath=str(OUTPUT / "shot.blend"))
+    before = painted(OUTPUT / "Scene" / "painted")
+    found["result"] = sorted(bpy.ops.styletx.resume_job())
+    run = module("run")
+    found |= {
+        "before": before, "after": painted(OUTPUT / "Scene" / "painted"), "kept": run.last.finished.kept,
+        "strength": job_of(OUTPUT / "Scene" / "painted")["settings"]["strength"], "notes": notes(),
+        "wired": bpy.context.scene.styletx.result_last,
+    }  # fmt: skip
+    return found
+
+
+def chaos() -> dict[str, Any]:
+    """What can happen to a job, one thing after the other, in one Blender with one worker."""
+    found: dict[str, Any] = {}
+    cases = (undo, scene_deleted, strip_deleted, disk_full_painting, disk_full_rendering, worker_killed, style_removed,
+             style_removed_late, output_is_a_file, output_taken_away, file_loaded)  # fmt: skip
+    for case in cases:
+        print(">>>", case.__name__, flush=True)
+        folder = OUTPUT / case.__name__
+        found[case.__name__] = case(folder) | {
+            "idle": module("run").current is None and not module("jobs").queue,
+            "left": [other.name for other in bpy.data.scenes if "StyleTX" in other.name],
+        }
+    made = scene(2, (64, 48))  # and Blender goes on
+    made.styletx.output = str(OUTPUT / "after")
+    found["after"] = sorted(bpy.ops.styletx.stylize_render())
+    return found
+
+
+def _shot(folder: Path, frames: int = 6) -> bpy.types.Scene:
+    made = scene(frames, (64, 48))
+    made.styletx.output = str(folder)
+    return made
+
+
+def _painting(folder: Path, name: str = "Scene", frames: int = 2) -> Pressed:
+    """A job that has painted a few frames."""
+    pressed = Pressed("stylize_render")
+    until(lambda: len(painted(folder / name / "painted")) >= frames, pressed)
+    return pressed
+
+
+def _told(pressed: Pressed, folder: Path, name: str = "Scene") -> dict[str, Any]:
+    kept = painted(folder / name / "painted") if (folder / name / "painted").is_dir() else []
+    return pressed.outcome() | {"kept": len(kept)}
+
+
+def undo(folder: Path) -> dict[str, Any]:
+    """Undo takes back what was done before the job, while it runs: the job goes on."""
+    made = _shot(folder, 6)
+    made.frame_end = 5
+    bpy.ops.ed.undo_push(message="before")
+    bpy.data.objects["Light"].location.x += 1
+    bpy.ops.ed.undo_push(message="moved")
+    pressed = _painting(folder)
+    undone = sorted(bpy.ops.ed.undo())
+    done(pressed)
+    return _told(pressed, folder) | {"undone": undone}
+
+
+def scene_deleted(folder: Path) -> dict[str, Any]:
+    made = _shot(folder)
+    other = second("Doomed")
+    bpy.context.window.scene = other
+    pressed = _painting(folder, "Doomed")
+    bpy.context.window.scene = made
+    bpy.data.scenes.remove(other)
+    done(pressed)
+    return _told(pressed, folder, "Doomed")
+
+
+def strip_deleted(folder: Path) -> dict[str, Any]:
+    made = scene(6, (64, 48))
+    made.styletx.output = str(folder)
+    source = folder / "pictures"
+    source.mkdir(parents=True)
+    made.render.filepath = str(source / "pic_")
+    made.render.image_settings.file_format = "PNG"
+    bpy.ops.render.render(animation=True)
+    editor = made.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    names = sorted(path.name for path in source.glob("*.png"))
+    strip = strips.new_image("clip", str(source / names[0]), 1, 1)
+    for name in names[1:]:
+        strip.elements.append(name)
+    for one in strips:
+        one.select = one.name == "clip"
+    pressed = Pressed("stylize_strips")
+    until(lambda: list(folder.rglob("painted/frame_*")), pressed)
+    strips.remove(strips["clip"])
+    done(pressed)
+    kept = [path for path in folder.rglob("painted/frame_*") if ".tmp" not in path.name]
+    return pressed.outcome() | {"kept": len(kept)}
+
+
+def disk_full_painting(folder: Path) -> dict[str, Any]:
+    """The system lets the worker write no more, as it does where a quota is used up."""
+    _shot(folder)
+    pressed = _painting(folder)
+    pid = module("worker_client")._worker._process.pid
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (512, 512))
+    done(pressed)
+    found = _told(pressed, folder)
+    module("worker_client").stop()  # the limit goes with it
+    pressed = Pressed("stylize_render")  # and the disk has room again
+    done(pressed)
+    return found | {"again": pressed.outcome(), "all": len(painted(folder / "Scene" / "painted")),
+                    "kept then": pressed.run.finished and pressed.run.finished.kept}  # fmt: skip
+
+
+def disk_full_rendering(folder: Path) -> dict[str, Any]:
+    _shot(folder, 6)
+    pressed = Pressed("stylize_render")
+    until(lambda: len(list((folder / "Scene" / "render").glob("frame_*.exr"))) >= 2, pressed)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
+    try:
+        done(pressed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    return pressed.outcome() | {"kept": len(list((folder / "Scene" / "render").glob("frame_*.exr")))}
+
+
+def worker_killed(folder: Path) -> dict[str, Any]:
+    _shot(folder)
+    pressed = _painting(folder)
+    os.kill(module("worker_client")._worker._process.pid, signal.SIGKILL)
+    done(pressed)
+    return _told(pressed, folder)
+
+
+def style_removed(folder: Path) -> dict[str, Any]:
+    """While frames are rendered: before the worker has read it."""
+    made = _shot(folder)
+    style = OUTPUT / "style.png"
+    shutil.copy(STYLE, style)
+    made.styletx.style = str(style)
+    pressed = Pressed("stylize_render")
+    until(lambda: list((folder / "Scene" / "render").glob("frame_*.exr")), pressed)
+    style.unlink()
+    done(pressed)
+    return pressed.outcome() | {"kept": len(list((folder / "Scene" / "render").glob("frame_*.exr")))}
+
+
+def style_removed_late(folder: Path) -> dict[str, Any]:
+    """While frames are painted: the worker knows it by heart."""
+    made = _shot(folder, 6)
+    style = OUTPUT / "late.png"
+    shutil.copy(STYLE, style)
+    made.styletx.style = str(style)
+    pressed = _painting(folder)
+    style.unlink()
+    done(pressed)
+    return _told(pressed, folder)
+
+
+def output_is_a_file(folder: Path) -> dict[str, Any]:
+    """Root may write anywhere, but nobody writes into a file as into a folder."""
+    _shot(folder)
+    folder.write_text("a file", "utf-8")
+    pressed = Pressed("stylize_render")
+    done(pressed)
+    return pressed.outcome() | {"kept": int(folder.read_text("utf-8") == "a file")}
+
+
+def output_taken_away(folder: Path) -> dict[str, Any]:
+    """The folder becomes a file while frames are painted."""
+    _shot(folder)
+    pressed = _painting(folder)
+    there = folder / "Scene" / "painted"
+    there.rename(folder / "elsewhere")
+    there.write_text("a file", "utf-8")
+    done(pressed)
+    return pressed.outcome() | {"kept": len(painted(folder / "elsewhere"))}
+
+
+def file_loaded(folder: Path) -> dict[str, Any]:
+    """Blender ends the operators that run, and opens another file; one job works, one waits."""
+    _shot(folder)
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "loaded.blend"))
+    pressed = _painting(folder)
+    waiting = Pressed("stylize_frame")
+    pressed.end()
+    waiting.end()
+    bpy.ops.wm.open_mainfile(filepath=str(OUTPUT / "loaded.blend"))
+    found = _told(pressed, folder) | {"waiting": waiting.run.state}
+    found["interrupted"] = [note["label"] for note in module("jobs").interrupted()]
+    found["resumed"] = sorted(bpy.ops.styletx.resume_job())
+    found["all"] = len(painted(folder / "Scene" / "painted"))
+    return found
+
+
+if __name__ == "__main__":
+    finish(globals()[sys.argv[1]]())
