@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import preview, run
+from . import preview
 from .panels import draw_progress, draw_run, letters
 from .properties import state_of
 from .style_ops import shown_image
@@ -27,12 +27,10 @@ class STYLETX_PT_image(bpy.types.Panel):
         layout, state, image = self.layout, state_of(context.scene), shown_image(context)
         draw_styles(layout, state)
         column = layout.column(align=True)
-        if run.current is None:
-            column.operator("styletx.preview_frame", icon="RENDER_STILL")
-            column.prop(state, "preview_full")
-            column.operator("styletx.stylize_image", icon="IMAGE_DATA")
-        else:
-            draw_progress(column, run.current)
+        draw_progress(column)
+        column.operator("styletx.preview_frame", icon="RENDER_STILL")
+        column.prop(state, "preview_full")
+        column.operator("styletx.stylize_image", icon="IMAGE_DATA")
         draw_run(layout, letters(context))
         if image is not None and image == preview.preview():
             layout.prop(state, "preview_split", slider=True)

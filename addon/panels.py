@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import compat, options, presets, run, wiring
+from . import compat, jobs, options, presets, run, wiring
 from .preferences import wrapped
 from .properties import out_of_date, state_of
 from .style_panel import draw_styles
@@ -55,16 +55,14 @@ class STYLETX_PT_main(_Main, Compositor, bpy.types.Panel):
     bl_idname = "STYLETX_PT_main"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, working = self.layout, run.current
+        layout = self.layout
         draw_styles(layout, state_of(context.scene))
         column = layout.column(align=True)
         column.scale_y = 1.3
-        if working is None:
-            column.operator("styletx.stylize_render", icon="RENDER_ANIMATION")
-            column.operator("styletx.stylize_frame", icon="RENDER_STILL")
-            column.operator("styletx.preview_frame", icon="IMAGE_DATA")
-        else:
-            draw_progress(column, working)
+        draw_progress(column)
+        column.operator("styletx.stylize_render", icon="RENDER_ANIMATION")
+        column.operator("styletx.stylize_frame", icon="RENDER_STILL")
+        column.operator("styletx.preview_frame", icon="IMAGE_DATA")
         draw_run(layout, letters(context))
         _draw_result(layout, context.scene)
 
@@ -76,10 +74,8 @@ class STYLETX_PT_strips(_Main, _Sequencer, bpy.types.Panel):
         draw_styles(self.layout, state_of(compat.sequencer_scene(context)))
         column = self.layout.column(align=True)
         column.scale_y = 1.3
-        if run.current is None:
-            column.operator("styletx.stylize_strips", icon="SEQ_STRIP_DUPLICATE")
-        else:
-            draw_progress(column, run.current)
+        draw_progress(column)
+        column.operator("styletx.stylize_strips", icon="SEQ_STRIP_DUPLICATE")
         draw_run(self.layout, letters(context))
 
 
@@ -178,9 +174,8 @@ def letters(context: bpy.types.Context) -> int:
 
 
 def settings_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
-    """A column for settings, which cannot be changed while StyleTX is at work."""
+    """A column for settings. They may change while StyleTX is at work: a job keeps those it was started with."""
     column = layout.column()
-    column.enabled = run.current is None
     column.use_property_split = True
     column.use_property_decorate = False
     return column
@@ -193,10 +188,13 @@ def draw_options(column: bpy.types.UILayout, state: Any, component: bool) -> Non
         column.prop(group, option.name, slider=component)
 
 
-def draw_progress(column: bpy.types.UILayout, working: run.Run) -> None:
-    """How far a run is, and the way to end it."""
-    column.progress(factor=working.progress, text=f"{working.progress:.0%}")
-    column.operator("styletx.cancel", icon="CANCEL")
+def draw_progress(column: bpy.types.UILayout) -> None:
+    """How far the run that works is, and the way to end it; nothing where there is none."""
+    working = run.current
+    if working is not None:
+        waiting = f", {len(jobs.queue) - 1} waiting" if len(jobs.queue) > 1 else ""
+        column.progress(factor=working.progress, text=f"{working.progress:.0%}{waiting}")
+        column.operator("styletx.cancel", icon="CANCEL")
 
 
 def draw_run(layout: bpy.types.UILayout, width: int) -> None:
@@ -204,6 +202,8 @@ def draw_run(layout: bpy.types.UILayout, width: int) -> None:
     shown = run.current or run.last
     if run.current is not None:
         text = f"{run.current.subject}: {run.current.phase}" if run.current.subject else run.current.phase
+        if run.current.seconds is not None:
+            text += f", {run.current.seconds:.1f} s a frame"
         if run.current.eta:
             text += f", {_duration(run.current.eta)} left"
         wrapped(layout.column(align=True), text, width)

@@ -44,6 +44,12 @@ _pixels: dict[Path, Any] = {}
 class PreviewRun(Run):
     """Paint the current frame: small first, then as large as the render where that is wanted."""
 
+    resumable = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.scene_name}, preview"
+
     def _steps(self) -> Steps:
         scene, frame = self.scene, self.scene.frame_current
         stale.hear(scene)
@@ -103,6 +109,10 @@ class PictureRun(PreviewRun):
     def __init__(self, scene: bpy.types.Scene, windowed: bool, image: bpy.types.Image) -> None:
         super().__init__(scene, None, windowed)
         self._image = image.name_full
+
+    @property
+    def label(self) -> str:
+        return self._image
 
     def _steps(self) -> Steps:
         scene = self.scene

@@ -12,10 +12,10 @@ from . import compat
 from .properties import state_of
 from .regions import FIELDS, KINDS
 from .stepping import Result
-from .style_ops import WhileIdle
+from .style_ops import InScene
 
 
-class STYLETX_OT_add_region(WhileIdle, bpy.types.Operator):
+class STYLETX_OT_add_region(InScene, bpy.types.Operator):
     bl_idname = "styletx.add_region"
     bl_label = "Add Region"
     bl_description = "Give a part of the picture a style of its own"
@@ -37,7 +37,7 @@ class STYLETX_OT_add_region(WhileIdle, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class STYLETX_OT_remove_region(WhileIdle, bpy.types.Operator):
+class STYLETX_OT_remove_region(InScene, bpy.types.Operator):
     bl_idname = "styletx.remove_region"
     bl_label = "Remove Region"
     bl_description = "Take the chosen region out of the list"

@@ -225,10 +225,8 @@ class Run:
         state = state_of(scene)
         store = rendering.FrameStore(folders.render)
         now = stale.fingerprint(scene, layer)
-        if state.rendered == now:
-            right = not state.changed
-        else:  # a file that was not saved after rendering knows nothing of it; a note of the job does
-            right = self.rendered == now
+        # a file that was not saved after rendering knows nothing of its frames; the note of the job does
+        right = not state.changed if state.rendered == now else self.rendered == now
         there = store.claim(now, keep=right)
         self.rendered = now
         # from here on an edit makes the frames out of date, those still to come too

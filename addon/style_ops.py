@@ -12,9 +12,9 @@ from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringPrope
 from styletx_core.errors import InputError
 
 from . import compat, keyed, library, run
+from .mixins import OperatorMixin, Result
 from .preferences import preferences
 from .properties import active_style, state_of
-from .stepping import Mixin, Result
 
 EXTENSIONS = "*.png;*.jpg;*.jpeg;*.tif;*.tiff;*.exr;*.webp;*.bmp;*.tga;*.jp2;*.hdr"
 
@@ -24,14 +24,9 @@ def shown_image(context: bpy.types.Context) -> Any:
     return getattr(context.space_data, "image", None)
 
 
-class WhileIdle(Mixin):
-    """An operator that changes settings, which wait while StyleTX is at work."""
-
+class InScene(OperatorMixin):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if run.current is not None:
-            cls.poll_message_set("StyleTX is at work: wait for it, or cancel it")
-            return False
         return context.scene is not None
 
 
@@ -73,7 +68,7 @@ class STYLETX_OT_keep_style(bpy.types.Operator):
         return {"CANCELLED"} if style is None else _added(self, context, [library.find(style.path)])
 
 
-class STYLETX_OT_add_image_style(WhileIdle, bpy.types.Operator):
+class STYLETX_OT_add_image_style(InScene, bpy.types.Operator):
     bl_idname = "styletx.add_image_style"
     bl_label = "Use as Style"
     bl_description = "Put the picture that the editor shows among your own styles, and choose it"
@@ -126,7 +121,7 @@ class STYLETX_OT_remove_style(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class STYLETX_OT_add_blend(WhileIdle, bpy.types.Operator):
+class STYLETX_OT_add_blend(InScene, bpy.types.Operator):
     bl_idname = "styletx.add_blend"
     bl_label = "Add Style"
     bl_description = "Blend one more style in: up to four, each with a weight"
@@ -150,7 +145,7 @@ class STYLETX_OT_add_blend(WhileIdle, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class STYLETX_OT_remove_blend(WhileIdle, bpy.types.Operator):
+class STYLETX_OT_remove_blend(InScene, bpy.types.Operator):
     bl_idname = "styletx.remove_blend"
     bl_label = "Remove Style"
     bl_description = "Take a style out of the blend"

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import library, run
+from . import library
 from .properties import active_style
 
 
@@ -42,7 +42,6 @@ class STYLETX_MT_styles(bpy.types.Menu):
 def draw_styles(layout: bpy.types.UILayout, state: Any) -> None:
     """The thumbnails of the library, the file that is chosen, and the blend where there is one."""
     column = layout.column()
-    column.enabled = run.current is None
     column.template_icon_view(state, "library", show_labels=True, scale=7.0, scale_popup=5.0)
     row = column.row(align=True)
     style = active_style(state)

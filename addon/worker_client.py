@@ -7,7 +7,6 @@ module waits: whoever owns a worker asks for its messages from time to time.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import json
 import os
@@ -158,9 +157,8 @@ def stop() -> None:
 
 
 def register() -> None:
-    atexit.register(stop)
+    pass  # a worker is started when first needed, and ends by itself when Blender's end of its stdin closes
 
 
 def unregister() -> None:
-    atexit.unregister(stop)
     stop()

@@ -165,7 +165,8 @@ def resumed() -> dict[str, Any]:
     for path in jobs.folder().glob("*.json"):  # time passes
         note = json.loads(path.read_text("utf-8"))
         path.write_text(json.dumps(note | {"time": note["time"] - 60}), "utf-8")
-    found["interrupted"] = [{key: note[key] for key in ("label", "kind", "frame", "over")} for note in jobs.interrupted()]
+    shown = ("label", "kind", "frame", "over")
+    found["interrupted"] = [{key: note[key] for key in shown} for note in jobs.interrupted()]
     try:
         bpy.ops.styletx.resume_job()
     except RuntimeError as error:
