@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from . import (
+    command,
     image_panel,
     job_ops,
     job_panel,
@@ -55,6 +56,7 @@ _MODULES = (
     rendering,
     run,
     worker_client,
+    command,
 )
 
 

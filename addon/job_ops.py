@@ -49,13 +49,7 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
         return super().execute(context) if self._found() else {"CANCELLED"}
 
     def begin(self, context: bpy.types.Context) -> Generated:
-        note = self._note
-        scene = bpy.data.scenes[note["scene"]]
-        if note["kind"] == "strips":
-            self._run = strip_run.StripRun(scene, self._windowed, note["strips"], note["settings"])
-        else:
-            self._run = run.Run(scene, note["frame"], self._windowed, note["settings"])
-        self._run.rendered = note["rendered"]
+        self._run = again(self._note, self._windowed)
         return self._run.steps()
 
     _note: dict[str, Any]
@@ -113,6 +107,18 @@ class STYLETX_OT_copy_log(bpy.types.Operator):
         context.window_manager.clipboard = found.log_text()
         self.report({"INFO"}, f"The log of '{found.label}' is in the clipboard")
         return {"FINISHED"}
+
+
+def again(note: dict[str, Any], windowed: bool) -> run.Run:
+    """The run of a note once more, with the settings it had."""
+    scene = bpy.data.scenes[note["scene"]]
+    made: run.Run
+    if note["kind"] == "strips":
+        made = strip_run.StripRun(scene, windowed, note["strips"], note["settings"])
+    else:
+        made = run.Run(scene, note["frame"], windowed, note["settings"])
+    made.rendered = note["rendered"]
+    return made
 
 
 _CLASSES = (

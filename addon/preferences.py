@@ -46,16 +46,19 @@ class StyleTXPreferences(bpy.types.AddonPreferences):
     )
     device: EnumProperty(  # type: ignore[valid-type]
         name="Device",
+        description="What the network runs on; Test tells what there is",
         items=[
             ("auto", "Automatic", "The graphics card where PyTorch can use it, else the processor"),
             ("cpu", "CPU", "The processor, where the graphics card is too small"),
-            ("cuda", "CUDA", "An NVIDIA or AMD graphics card"),
-            ("mps", "Metal", "The graphics processor of Apple's chips"),
+            ("cuda", "CUDA or ROCm", "An NVIDIA graphics card, or an AMD one with a PyTorch for ROCm"),
+            ("mps", "Metal (MPS)", "The graphics processor of Apple's chips"),
             ("xpu", "XPU", "An Intel graphics card"),
         ],
     )
 
-    folders: CollectionProperty(type=StyleTXFolder)  # type: ignore[valid-type]
+    folders: CollectionProperty(  # type: ignore[valid-type]
+        name="Folders of Styles", description="Folders whose pictures are in the library", type=StyleTXFolder
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         from . import run, style_panel
@@ -71,7 +74,7 @@ class StyleTXPreferences(bpy.types.AddonPreferences):
             box = column.box().column(align=True)
             box.alert = run.test_failed
             for line in run.tested.splitlines():
-                wrapped(box, line, 90)
+                wrapped(box, line, 90, icon="ERROR" if run.test_failed else "INFO")
         style_panel.draw_folders(self.layout, self)
 
 
@@ -97,6 +100,17 @@ def worker_python() -> str:
     if not path.is_file():
         raise InputError(f"There is no Python at '{path}': choose another in the preferences of the StyleTX extension.")
     return str(path)  # not resolved: a link is what makes a virtual environment one
+
+
+def device_sentence(pong: dict[str, Any]) -> str:
+    """What to do about a chosen device that the worker does not have; "" where it has it."""
+    chosen = preferences().device
+    if chosen == "auto" or any(found["device"].partition(":")[0] == chosen for found in pong.get("devices") or []):
+        return ""
+    return (
+        f"The worker's PyTorch {pong.get('torch')} finds no device '{chosen}': choose Automatic, or a Python whose "
+        "PyTorch is made for your graphics card, in the preferences of the StyleTX extension."
+    )
 
 
 def missing_sentence(pong: dict[str, Any]) -> str:

@@ -133,7 +133,9 @@ def _split(self: Any, context: Any) -> None:
 class StyleTXSettings(bpy.types.PropertyGroup):
     """`scene.styletx`."""
 
-    styles: CollectionProperty(type=StyleTXStyle)  # type: ignore[valid-type]
+    styles: CollectionProperty(  # type: ignore[valid-type]
+        name="Styles", description="The styles of the blend, four at most", type=StyleTXStyle
+    )
     active_style: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     style: StringProperty(  # type: ignore[valid-type]
         name="Style", description="The picture in whose style the shot is painted: the first of the blend",
@@ -196,6 +198,7 @@ class StyleTXSettings(bpy.types.PropertyGroup):
     )  # fmt: skip
     source: EnumProperty(  # type: ignore[valid-type]
         name="Source",
+        description="Where the frames come from that are painted",
         items=[
             ("RENDER", "Render", "Render the frame range with the passes that are needed"),
             ("SEQUENCE", "Rendered Sequence", "Take frames that are rendered already, best as multilayer OpenEXR"),
@@ -213,6 +216,7 @@ class StyleTXSettings(bpy.types.PropertyGroup):
     )
     format: EnumProperty(  # type: ignore[valid-type]
         name="Format",
+        description="What painted frames are kept as",
         items=[
             ("EXR", "OpenEXR", "Scene-linear, of the render's depth: looks right under every view"),
             ("PNG", "PNG 16 bit", "Display-referred, as the scene's view shows it"),

@@ -23,7 +23,7 @@ from styletx_core import events
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
 from . import jobs, look, rendering, scene_job, shots, stale, wiring, worker_client
-from .preferences import missing_sentence, worker_python
+from .preferences import device_sentence, missing_sentence, worker_python
 from .properties import freeze, key_of, result_key, state_of, using
 
 Steps = Generator[None, None, None]
@@ -66,6 +66,7 @@ class Run:
         self.windowed = windowed
         self.settings = freeze(state_of(scene)) if settings is None else settings
         self.state = "WAITING"  # then RUNNING, at last DONE, CANCELLED or FAILED
+        self.bad_input = False  # it failed by what it was given, not while working
         self.begun = False  # its turn has come
         self.renewed = 0.0
         self.rendered = ""  # fingerprint of the scene that its frames were rendered from
@@ -117,6 +118,7 @@ class Run:
             self.state = "CANCELLED"
         except StyleTXError as error:
             self.state, self.error = "FAILED", str(error)
+            self.bad_input = isinstance(error, InputError)
         except Exception as error:
             traceback.print_exc()
             self.log = traceback.format_exc()
@@ -193,7 +195,7 @@ class Run:
         yield from self._turn()
         self.phase = "Starting the worker"
         pong = yield from ping()
-        sentence = missing_sentence(pong)
+        sentence = missing_sentence(pong) or device_sentence(pong)
         if sentence:
             raise InputError(sentence)
         self.note(f"Worker: Python {pong['python']}, PyTorch {pong['torch']}, {pong['device']} ({pong['device_name']})")
@@ -370,11 +372,12 @@ def test_steps() -> Steps:
     try:
         worker_client.stop()  # packages may have been installed since it started
         pong = yield from ping()
-        sentence = missing_sentence(pong)
+        sentence = missing_sentence(pong) or device_sentence(pong)
         test_failed = bool(sentence)
-        device = f"{pong['device']} ({pong['device_name']}"
-        device += f", {pong['memory_gb']:.0f} GB of memory)" if pong.get("memory_gb") else ")"
-        tested = sentence or f"Ready: Python {pong['python']}, PyTorch {pong['torch']} on {device}"
+        tested = sentence or f"Ready: Python {pong['python']}, PyTorch {pong['torch']} on {pong['device']}"
+        for found in pong.get("devices") or []:
+            memory = f", {found['memory_gb']:.0f} GB of memory" if found["memory_gb"] else ""
+            tested += f"\nFound: {found['device']}, {found['kind']} ({found['name']}{memory})"
     except StyleTXError as error:
         tested, test_failed = str(error), True
 

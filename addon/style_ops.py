@@ -36,8 +36,12 @@ class STYLETX_OT_add_style(bpy.types.Operator):
     bl_description = "Put copies of picture files among your own styles, and choose the last one"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    filepath: StringProperty(  # type: ignore[valid-type]
+        name="File", description="The picture file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    directory: StringProperty(  # type: ignore[valid-type]
+        name="Folder", description="Where the picture files are", subtype="DIR_PATH", options={"SKIP_SAVE"}
+    )
     files: CollectionProperty(  # type: ignore[valid-type]
         type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"}
     )
@@ -172,7 +176,9 @@ class STYLETX_OT_edit_folders(bpy.types.Operator):
 
     remove: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
     index: IntProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
-    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    directory: StringProperty(  # type: ignore[valid-type]
+        name="Folder", description="A folder of picture files", subtype="DIR_PATH", options={"SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         if self.remove:

@@ -7,7 +7,8 @@ In, one object a line:
 Out, each with the "id" of the request it answers:
     {"event": "ready", "version": ..., "python": ...}  once, at the start
     the job's events (see events.py); then "finished", "cancelled" or "error" ends the job
-    {"event": "pong", "torch": ..., "device": ..., "device_name": ..., "memory_gb": ..., "missing": [...]}
+    {"event": "pong", "torch": ..., "device": ..., "device_name": ..., "memory_gb": ..., "missing": [...],
+     "devices": [{"device": "cuda:0", "kind": "CUDA" | "ROCm" | "XPU" | "MPS" | "CPU", "name": ..., "memory_gb": ...}]}
     {"event": "error", "message": one sentence, "kind": "input" or "work", "log": traceback}
 
 One job runs at a time. The process ends when its stdin closes, so that it never outlives Blender.
@@ -178,7 +179,7 @@ def _pong() -> dict[str, Any]:
             __import__(name)
         except Exception:  # a library that is there and broken fails in ways of its own
             missing.append(name)
-    found: dict[str, Any] = {"torch": None, "device": None, "device_name": None, "memory_gb": None}
+    found: dict[str, Any] = {"torch": None, "device": None, "device_name": None, "memory_gb": None, "devices": []}
     if "torch" not in missing and "numpy" not in missing:
         found = _device()
     return {
@@ -192,25 +193,47 @@ def _pong() -> dict[str, Any]:
 
 
 def _device() -> dict[str, Any]:
-    """The device that "auto" means here, its name and its memory (a CPU has the machine's)."""
+    """All devices, and the one that "auto" means here: its name and its memory (a CPU has the machine's)."""
     import torch
 
     from styletx_core.methods.base import find_device
 
+    devices = _devices()
     device = find_device("auto")
-    name, memory = platform.processor() or platform.machine(), 0.0
-    if device.type == "cuda":
-        properties = torch.cuda.get_device_properties(device)
-        name, memory = properties.name, float(properties.total_memory)
-    elif hasattr(os, "sysconf"):
-        with suppress(ValueError, OSError):
-            memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    chosen = next(found for found in devices if torch.device(found["device"]).type == device.type)
     return {
         "torch": str(torch.__version__),
         "device": str(device),
-        "device_name": name,
-        "memory_gb": round(memory / 2**30, 1) or None,
+        "device_name": chosen["name"],
+        "memory_gb": chosen["memory_gb"],
+        "devices": devices,
     }
+
+
+def _devices() -> list[dict[str, Any]]:
+    """What PyTorch can paint on here, the processor last."""
+    import torch
+
+    found = []
+    for number in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(number)
+        kind = "ROCm" if torch.version.hip else "CUDA"
+        found.append((f"cuda:{number}", kind, properties.name, float(properties.total_memory)))
+    for number in range(torch.xpu.device_count()):
+        card = torch.xpu.get_device_properties(number)
+        found.append((f"xpu:{number}", "XPU", card.name, float(card.total_memory)))
+    memory = 0.0
+    if hasattr(os, "sysconf"):
+        with suppress(ValueError, OSError):
+            memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    name = platform.processor() or platform.machine()
+    if torch.backends.mps.is_available():
+        found.append(("mps", "MPS", name, memory))
+    found.append(("cpu", "CPU", name, memory))
+    return [
+        {"device": device, "kind": kind, "name": called, "memory_gb": round(size / 2**30, 1) or None}
+        for device, kind, called, size in found
+    ]
 
 
 def _main() -> None:

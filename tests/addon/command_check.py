@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The check of `blender FILE.blend --command styletx ...` in a real Blender, which no `bpy` module can do.
+
+    python tests/addon/command_check.py CHROOT PYTHON
+
+CHROOT and PYTHON as in window_check.py. Installs the zip in the tree, makes a file there, runs the commands, prints
+what they said and exits with 1 where something is not as it should be.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+INSIDE = Path("/tmp/styletx_command")
+MAKE = f"""
+import bpy
+scene = bpy.context.scene
+scene.render.engine, scene.cycles.samples, scene.cycles.device = "CYCLES", 2, "CPU"
+scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 64, 48, 100
+scene.frame_start, scene.frame_end = 1, 3
+scene.styletx.output = "//painted/"
+bpy.ops.wm.save_as_mainfile(filepath="{INSIDE}/shot.blend")
+"""
+SEE = "import bpy; s = bpy.context.scene; print('SEEN', s.styletx.result_last, s.styletx.strength, s.use_nodes)"
+
+
+def main(chroot: Path, python: Path) -> int:
+    root = Path(__file__).resolve().parents[2]
+    tool = root.parent / "shared" / "tools" / "blender_chroot.sh"
+    here = chroot / str(INSIDE)[1:]
+    subprocess.run(["rm", "-rf", str(here)], check=True)
+    here.mkdir(parents=True)
+    subprocess.run([sys.executable, str(root / "build.py"), "--python", "any", "--output", str(here)], check=True)
+    (here / "style.png").write_bytes((root / "styletx_core" / "assets" / "styles" / "oil.png").read_bytes())
+    (here / "make.py").write_text(MAKE, "utf-8")
+    paint = f"blender shot.blend --command styletx render --style {INSIDE}/style.png --worker {python.absolute()}"
+    commands = [
+        "blender -b --command styletx --help",
+        f"{paint} --strength 0.5 --device cpu --save",
+        f'blender -b shot.blend --python-expr "{SEE}"',
+        f"blender shot.blend --command styletx frame --frame 2 --worker {python.absolute()}",
+        "blender shot.blend --command styletx render --style /nowhere.png",
+        "blender shot.blend --command styletx render --strength much",
+        "blender shot.blend --command styletx render --scene Other",
+        "blender shot.blend --command styletx resume",
+        "blender shot.blend --command styletx test",
+    ]
+    lines = [f"cd {INSIDE}", f"export BLENDER_USER_RESOURCES={INSIDE}/user", "mkdir -p $BLENDER_USER_RESOURCES",
+             "blender --command extension install-file -r user_default -e styletx-*-any.zip",
+             "blender -b --python make.py"]  # fmt: skip
+    for number, command in enumerate(commands):
+        lines.append(f"{command} >out{number}.txt 2>&1; echo $? >rc{number}.txt")
+    (here / "run.sh").write_text("\n".join(lines) + "\n", "utf-8")
+    mounted = []
+    try:
+        for folder in (python.absolute().parents[1], Path(os.path.realpath(python)).parents[1]):
+            inside = chroot / str(folder)[1:]
+            inside.mkdir(parents=True, exist_ok=True)
+            if not os.path.ismount(inside):
+                subprocess.run(["mount", "--bind", str(folder), str(inside)], check=True)
+                mounted.append(inside)
+        with (here / "log.txt").open("w") as log:
+            subprocess.run(["bash", str(tool), str(chroot), "run", "bash", f"{INSIDE}/run.sh"], stdout=log, stderr=log)
+    finally:
+        for inside in mounted:
+            subprocess.run(["umount", "-l", str(inside)])
+    outs = [(here / f"out{number}.txt").read_text(errors="replace") for number in range(len(commands))]
+    codes = [int((here / f"rc{number}.txt").read_text()) for number in range(len(commands))]
+    for command, code, out in zip(commands, codes, outs, strict=True):
+        told = "\n".join(line for line in out.splitlines() if "Fra:" not in line)
+        print(f"$ {command}   -> {code}\n{told}\n")
+    checks = {
+        "help names the commands": codes[0] == 0 and all(word in outs[0] for word in ("render", "strips", "resume")),
+        "a render is painted": codes[1] == 0 and "Painted 3 frames" in outs[1],
+        "progress is told": "StyleTX: Rendering frame 2" in outs[1],
+        "the file is saved with the result": "SEEN 3 0.5 True" in outs[2],
+        "a frame is painted": codes[3] == 0 and "Painted 1 frame" in outs[3],
+        "the frames are there": len(list((here / "painted" / "Scene" / "painted").glob("frame_*.exr"))) == 3,
+        "no style: bad input": codes[4] == 2 and "/nowhere.png" in outs[4],
+        "no number: bad input": codes[5] == 2 and "--strength" in outs[5],
+        "no scene: bad input": codes[6] == 2 and "Other" in outs[6],
+        "nothing to resume: bad input": codes[7] == 2 and "interrupted" in outs[7],
+        "a worker without PyTorch fails its test": codes[8] == 1 and "cannot import" in outs[8],
+        "no traceback": not any("Traceback" in out for out in outs),
+    }
+    for name, right in checks.items():
+        print("ok  " if right else "FAIL", name)
+    return 0 if all(checks.values()) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1]), Path(sys.argv[2])))
