@@ -67,9 +67,14 @@ def _run(given: argparse.Namespace) -> int:
             time.sleep(PAUSE)
         print(run.tested, file=sys.stderr if run.test_failed else sys.stdout)
         return int(run.test_failed)
+    windows = bpy.context.window_manager.windows
+    if not windows:
+        raise InputError("There is no file to work on: give a .blend before --command.")
     _prefer(given)
-    work = _resumed() if given.command == "resume" else _started(given)
-    _watch(work)
+    # a command has no window in its context, and Blender dies of removing a scene there
+    with bpy.context.temp_override(window=windows[0]):
+        work = _resumed() if given.command == "resume" else _started(given)
+        _watch(work)
     for notice in work.notices:
         print(f"StyleTX: {notice}", file=sys.stderr)
     if work.state != "DONE":

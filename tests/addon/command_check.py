@@ -20,6 +20,7 @@ import bpy
 scene = bpy.context.scene
 scene.render.engine, scene.cycles.samples, scene.cycles.device = "CYCLES", 2, "CPU"
 scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 64, 48, 100
+scene.cycles.use_denoising = False  # Debian builds Blender without the denoiser
 scene.frame_start, scene.frame_end = 1, 3
 scene.styletx.output = "//painted/"
 bpy.ops.wm.save_as_mainfile(filepath="{INSIDE}/shot.blend")
