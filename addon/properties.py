@@ -260,11 +260,22 @@ class Frozen:
         setattr(self._live, name, value)
 
 
+_DATA = {"COLLECTION": "collections", "IMAGE": "images", "MASK": "masks", "MATERIAL": "materials", "OBJECT": "objects",
+         "SCENE": "scenes"}  # fmt: skip
+"""Type of a data-block -> where it is in `bpy.data`."""
+_ID = "data-block"
+
+
 def _thawed(value: Any) -> Any:
-    """A value of a note: groups of settings become objects again."""
+    """A frozen value: groups of settings become objects again, data-blocks are looked up; None where one is gone."""
     if isinstance(value, list):
-        return [Frozen(item, None) if isinstance(item, dict) else item for item in value]
-    return Frozen(value, None) if isinstance(value, dict) else value
+        return [_thawed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _ID not in value:
+        return Frozen(value, None)
+    kind, name, library = value[_ID]
+    return getattr(bpy.data, kind).get((name, library))
 
 
 _frozen: dict[tuple[str, str | None], dict[str, Any]] = {}
@@ -293,8 +304,9 @@ def freeze(group: Any) -> dict[str, Any]:
             value = [freeze(item) for item in value]
         elif isinstance(value, bpy.types.PropertyGroup):
             value = freeze(value)
-        elif prop.type == "POINTER":
-            continue  # a data-block: undo would leave it dangling, so it is looked up where it is needed
+        elif isinstance(value, bpy.types.ID):
+            # by name: an undo, or a restart, would leave the thing itself dangling
+            value = {_ID: [_DATA[value.id_type], value.name, value.library and value.library.filepath]}
         elif getattr(prop, "is_array", False):
             value = list(value)
         elif isinstance(value, set):

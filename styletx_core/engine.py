@@ -17,6 +17,7 @@ import numpy as np
 from styletx_core.color import ViewTransform, to_picture
 from styletx_core.errors import InputError, WorkError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started, StepDone
+from styletx_core.frugal import is_out_of_memory
 from styletx_core.job import Job, ViewSettings
 from styletx_core.keyed import at
 from styletx_core.motion import MotionSource, make_motion
@@ -175,6 +176,8 @@ class _Run:
                     yield self.step(made, clock)
                     continue
                 number = made.frame.number
+                yield from map(Notice, painter.told())
+                self.device = painter.device
                 if number in wanted and number not in done:
                     writer.write(number, *painter.put_back(made, writer.encoding))
                 errors.pop(number, None)
@@ -328,29 +331,10 @@ def _explained(error: Exception, work: _Run) -> WorkError:
     """One sentence for an error of the system or of a library."""
     if isinstance(error, OSError) and _disk_full(error, work.job):
         return _disk_is_full(work)
-    if _out_of_memory(error):
+    if is_out_of_memory(error):
         cure = "close other programs or give smaller frames"
         if not work.device.startswith("cpu"):
             cure = "close other programs, give smaller frames, or choose the device cpu (--device cpu)"
         return WorkError(f"The memory of {work.device} is full while {work.doing}; {cure}: {KEPT}.")
     text = " ".join(str(error).split()) or "no reason given"
     return WorkError(f"{work.doing.capitalize()} failed with {type(error).__name__} ({text}); {KEPT}.")
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    # torch and OpenCV have classes of their own for this, and on the CPU torch raises a plain RuntimeError.
-    text = str(error).lower()
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or any(
-            words in text
-            for words in (
-                "out of memory",
-                "can't allocate memory",
-                "not enough memory",
-                "insufficient memory",
-                "failed to allocate",
-            )
-        )
-    )

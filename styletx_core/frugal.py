@@ -11,9 +11,11 @@ import torch
 
 from .memory import SIDES, tile_side
 from .methods.base import Guide, Method, Picture, Step, Tiling
+from .registry import MethodInfo
 
 SMALL_SIDES = (*SIDES, 512, 256)
 """Tiles to try, the largest first: below the smallest the surroundings of a tile outweigh it."""
+TOO_SMALL = "The memory of {device} is too small: painting goes on, slower, on the processor."
 
 
 class Frugal:
@@ -25,7 +27,7 @@ class Frugal:
 
     def __init__(
         self,
-        load: Callable[[str], Method],
+        load: Callable[[str], Method],  # for the name of a device
         device: str,
         tiling: Tiling,
         styles: list[tuple[Picture, float]],
@@ -34,7 +36,25 @@ class Frugal:
         self._load, self._tiling, self._styles, self._keep_colors = load, tiling, styles, keep_colors
         self._frames: Sequence[Picture] | None = None
         self.told: list[str] = []
-        self.method = self._made(device)
+        try:
+            self._method = self._made(device)
+        except Exception as error:
+            if not is_out_of_memory(error) or device == "cpu":
+                raise
+            self.told.append(TOO_SMALL.format(device="the graphics card"))
+        if self.told:
+            gc.collect()
+            self._method = self._made("cpu")
+
+    @property
+    def info(self) -> MethodInfo:
+        """The method's entry in the registry."""
+        return self._method.info
+
+    @property
+    def device(self) -> torch.device:
+        """What it paints on now."""
+        return self._method.device
 
     def _made(self, device: str) -> Method:
         made = self._load(device)
@@ -45,14 +65,14 @@ class Frugal:
     def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
         """As the method's; kept for the processor, should it have to take over."""
         self._frames = frames
-        size = frames[0].shape[:2] if frames else (0, 0)
         while True:
             try:
-                return self.method.fix_statistics(frames)
+                return self._method.fix_statistics(frames)
             except Exception as error:
-                if not is_out_of_memory(error) or not self._can_give_way(size):
+                # measured on thumbnails, which no tile makes smaller
+                if not is_out_of_memory(error) or self.device.type == "cpu":
                     raise
-            self._give_way(size)
+            self._give_way(0)
 
     def stylize(self, frame: Picture, strength: float = 1.0, guide: Guide | None = None) -> Picture:
         """As the method's."""
@@ -71,34 +91,33 @@ class Frugal:
         size = (frame.shape[0], frame.shape[1])
         while True:
             try:
-                return (yield from self.method.steps(frame, strength, guide))
+                return (yield from self._method.steps(frame, strength, guide))
             except Exception as error:
-                if not is_out_of_memory(error) or not self._can_give_way(size):
+                side = self._smaller(size)
+                if not is_out_of_memory(error) or not (side or self.device.type != "cpu"):
                     raise
             # out here the error is gone, and with it the tensors that its traceback held
-            self._give_way(size)
+            self._give_way(side)
 
     def _smaller(self, size: tuple[int, int]) -> int:
         """The next smaller tile for a frame of this height and width; 0 where there is none."""
-        if not self.method.info.tiles:
+        if not self._method.info.tiles:
             return 0
-        now = min(tile_side(size[1], size[0], self.method.info.name, self.method.tiling.side), max(size))
+        now = min(tile_side(size[1], size[0], self._method.info.name, self._method.tiling.side), max(size))
         return next((side for side in SMALL_SIDES if side < now), 0)
 
-    def _can_give_way(self, size: tuple[int, int]) -> bool:
-        return bool(self._smaller(size)) or self.method.device.type != "cpu"
-
-    def _give_way(self, size: tuple[int, int]) -> None:
-        device, side = self.method.device, self._smaller(size)
+    def _give_way(self, side: int) -> None:
+        """Take tiles of that side; where it is 0, the processor."""
+        device = self.device
         if side:
-            self.method.tiling = self._tiling = Tiling(side, self._tiling.wrap)
+            self._method.tiling = self._tiling = Tiling(side, self._tiling.wrap)
             self.told.append(f"The memory of {device} was full: painting goes on in tiles of {side} pixels.")
         else:
-            del self.method  # before another is made
+            del self._method  # before another is made
             _release(device)
-            self.method = self._made("cpu")
-            self.method.fix_statistics(self._frames)
-            self.told.append(f"The memory of {device} is too small: painting goes on, slower, on the processor.")
+            self._method = self._made("cpu")
+            self._method.fix_statistics(self._frames)
+            self.told.append(TOO_SMALL.format(device=device))
         _release(device)
 
 

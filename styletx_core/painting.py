@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from styletx_core.color import ViewTransform, put_back, to_picture
+from styletx_core.frugal import Frugal
 from styletx_core.job import Settings
 from styletx_core.keyed import at
-from styletx_core.methods.base import Guide, Step, Tiling
+from styletx_core.methods.base import Guide, Method, Step, Tiling
 from styletx_core.methods.colors import luma, with_chroma
 from styletx_core.motion import Motion, MotionSource
 from styletx_core.regions import Composite, Layer, Regions, together
@@ -91,10 +92,26 @@ class Painter:
         self.settings, self.regions = settings, regions
         self.shot, self.transform, self.motion = shot, transform, motion
         self.check, self.begin = check, begin
-        self.method = load(settings.method, settings.device, settings.precision, settings.weights, **settings.options)
-        self.method.tiling = Tiling(settings.tile, settings.tileable)
-        self.method.set_style([(style, 1.0) for style in styles], settings.keep_colors)
-        self.device = str(self.method.device)
+
+        def made(device: str) -> Method:
+            # the processor that takes over paints in full precision, whatever was asked of the graphics card
+            precision = settings.precision if device == settings.device else "auto"
+            return load(settings.method, device, precision, settings.weights, **settings.options)
+
+        weighted = [(style, 1.0) for style in styles]
+        tiling = Tiling(settings.tile, settings.tileable)
+        self.method = Frugal(made, settings.device, tiling, weighted, settings.keep_colors)
+
+    @property
+    def device(self) -> str:
+        """What it paints on now."""
+        return str(self.method.device)
+
+    def told(self) -> list[str]:
+        """Where the method had to give way for lack of memory since the last call, in sentences."""
+        found = list(self.method.told)
+        self.method.told.clear()
+        return found
 
     @staticmethod
     def needed(
