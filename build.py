@@ -48,6 +48,9 @@ PLATFORMS = {
 BLENDERS = {"3.11": ("4.2.0", "5.1.0"), "3.13": ("5.1.0", None), "any": ("4.2.0", None)}
 """Python tag -> first Blender that has it, first one that has not any more."""
 
+LARGEST = {"cpu": 320e6, "none": 110e6}
+"""Bytes that a zip may have at most, with PyTorch for the processor and without; one for a graphics card is larger."""
+
 LIGHT = ["opencv-python-headless", "OpenEXR", "opencolorio", "av", "safetensors"]
 TORCH = ["torch", "typing_extensions", "filelock", "sympy", "mpmath", "networkx", "Jinja2", "MarkupSafe", "fsspec"]
 """torch, and what it imports; all the rest is pure Python but MarkupSafe. It names setuptools too, for building C++
@@ -100,6 +103,9 @@ def build(python: str, system: str, torch: str | None, output: Path, builder: Pa
         run(builder, "build", "--source-dir", str(package), "--output-filepath", str(target))
         run(builder, "validate", str(target))
     report(target)
+    limit = LARGEST.get(torch)
+    if limit is not None and target.stat().st_size > limit:
+        raise BuildError(f"{target.name} is larger than {limit / 1e6:.0f} MB: see what the wheels above brought along.")
     return target
 
 
