@@ -27,7 +27,7 @@ def _property(option: Option) -> Any:
     if isinstance(option.default, bool):
         return BoolProperty(**words)
     if isinstance(option.default, str):
-        items = [(choice, choice.replace("_", " ").title(), "") for choice in option.choices]
+        items = [(choice, choice.replace("_", " ").title(), words["description"]) for choice in option.choices]
         return EnumProperty(items=items, **words)
     if isinstance(option.default, int):
         return IntProperty(min=int(max(option.low, -(2**31))), max=int(min(option.high, 2**31 - 1)), **words)
@@ -50,7 +50,10 @@ GROUPS = {info.name: _group(info.name, info.options) for info in methods() if in
 def pointers() -> dict[str, Any]:
     """Annotations for `scene.styletx`: one pointer a method."""
     pointer: Any = PointerProperty
-    return {group_name(name): pointer(type=group) for name, group in GROUPS.items()}
+    return {
+        group_name(name): pointer(name="Options", description=f"Options of the method {name}", type=group)
+        for name, group in GROUPS.items()
+    }
 
 
 def known(method: str, component: bool) -> list[Option]:

@@ -168,7 +168,9 @@ class StyleTXSettings(bpy.types.PropertyGroup):
         name="Stability", description="How much the paint sticks to what it is painted on from frame to frame",
         default=1.0, min=0.0, max=1.0, subtype="FACTOR", options=set(),
     )  # fmt: skip
-    regions: CollectionProperty(type=StyleTXRegion)  # type: ignore[valid-type]
+    regions: CollectionProperty(  # type: ignore[valid-type]
+        name="Regions", description="Parts of the picture with styles of their own", type=StyleTXRegion
+    )
     active_region: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     region_library: EnumProperty(  # type: ignore[valid-type]
         name="Library", description="The region's style", items=_region_items, get=_region, set=_set_region

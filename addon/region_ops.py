@@ -21,7 +21,7 @@ class STYLETX_OT_add_region(InScene, bpy.types.Operator):
     bl_description = "Give a part of the picture a style of its own"
     bl_options = {"REGISTER", "UNDO"}
 
-    kind: EnumProperty(items=KINDS, name="Region")  # type: ignore[valid-type]
+    kind: EnumProperty(name="Region", description="What tells the part", items=KINDS)  # type: ignore[valid-type]
 
     def execute(self, context: bpy.types.Context) -> Result:
         state: Any = state_of(compat.shown_scene(context))

@@ -36,12 +36,22 @@ class StyleTXRegion(bpy.types.PropertyGroup):
     """A part of the picture with a style of its own."""
 
     kind: EnumProperty(name="Region", description="What tells the part", items=KINDS, options=set())  # type: ignore[valid-type]
-    object: PointerProperty(name="Object", type=bpy.types.Object)  # type: ignore[valid-type]
-    collection: PointerProperty(name="Collection", type=bpy.types.Collection)  # type: ignore[valid-type]
-    material: PointerProperty(name="Material", type=bpy.types.Material)  # type: ignore[valid-type]
+    object: PointerProperty(  # type: ignore[valid-type]
+        name="Object", description="The object, as Cryptomatte knows it", type=bpy.types.Object
+    )
+    collection: PointerProperty(  # type: ignore[valid-type]
+        name="Collection", description="The collection whose objects are the part", type=bpy.types.Collection
+    )
+    material: PointerProperty(  # type: ignore[valid-type]
+        name="Material", description="The material, as Cryptomatte knows it", type=bpy.types.Material
+    )
     index: IntProperty(name="Index", description="Pass index of the objects", min=0, max=32767, options=set())  # type: ignore[valid-type]
-    mask: PointerProperty(name="Mask", type=bpy.types.Mask)  # type: ignore[valid-type]
-    image: PointerProperty(name="Image", type=bpy.types.Image)  # type: ignore[valid-type]
+    mask: PointerProperty(  # type: ignore[valid-type]
+        name="Mask", description="The mask whose inside is the part", type=bpy.types.Mask
+    )
+    image: PointerProperty(  # type: ignore[valid-type]
+        name="Image", description="The picture that is white where the part is", type=bpy.types.Image
+    )
     invert: BoolProperty(name="Invert", description="Everywhere else instead", options=set())  # type: ignore[valid-type]
     style: StringProperty(  # type: ignore[valid-type]
         name="Style", description="The picture in whose style this part is painted", subtype="FILE_PATH"

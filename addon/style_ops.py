@@ -155,7 +155,9 @@ class STYLETX_OT_remove_blend(InScene, bpy.types.Operator):
     bl_description = "Take a style out of the blend"
     bl_options = {"REGISTER", "UNDO"}
 
-    index: IntProperty(default=-1, description="Which one; -1: the active one")  # type: ignore[valid-type]
+    index: IntProperty(  # type: ignore[valid-type]
+        name="Number", description="Which one, from 0; -1: the active one", default=-1
+    )
 
     def execute(self, context: bpy.types.Context) -> Result:
         state = state_of(compat.shown_scene(context))

@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = Path(__file__).parent / "inside" / "scenarios.py"
-SECONDS = 400
+SECONDS = 1200
 
 
 @dataclass

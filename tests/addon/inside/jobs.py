@@ -23,7 +23,7 @@ import bpy
 sys.path.insert(0, str(Path(__file__).parent))
 from common import MODULE, OUTPUT, STYLE, enable, finish, scene
 
-SECONDS = 120
+SECONDS = 300
 TICK = types.SimpleNamespace(type="TIMER")
 
 
