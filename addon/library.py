@@ -19,6 +19,7 @@ import bpy.utils.previews
 import styletx_core
 from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
+from styletx_core.registry import method_info
 
 from . import image_files
 from .preferences import preferences
@@ -81,6 +82,14 @@ def find(text: str) -> Path:
 def chosen(state: Any) -> list[dict[str, Any]]:
     """The styles in a scene's settings as a job has them. Raises InputError for none, or one that is no picture."""
     styles = [style for style in state.styles if style.path.strip()]
+    method = method_info(state.method)
+    if method.styles == "fixed":  # the picture of a style that was trained for bears its name
+        named = [{"path": Path(s.path.replace("\\", "/")).stem, "weight": s.weight} for s in styles]
+        for style in named:
+            if style["path"] not in method.style_names():
+                known = ", ".join(method.style_names())
+                raise InputError(f"{method.title} has no style '{style['path']}': choose one of {known}.")
+        return named
     if not styles:
         raise InputError("No style is chosen: give the picture in whose style the shot is to be painted.")
     return [{"path": readable(style.path), "weight": style.weight} for style in styles]

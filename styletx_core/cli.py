@@ -136,9 +136,9 @@ def _add_job(stylize: argparse.ArgumentParser) -> None:
     stylize.add_argument(
         "--style",
         action=_StyleAction,
-        required=True,
+        default=[],
         metavar="PICTURE[:WEIGHT]",
-        help="style picture; several are mixed by their weights",
+        help="style picture, or the name of a style for methods of fixed styles; several are mixed by their weights",
     )
     for option, what in (("--region", "where that style shows"), ("--except", "where it does not")):
         stylize.add_argument(
@@ -425,7 +425,11 @@ def _set(data: Any, text: str) -> None:
 
 def _methods(options: argparse.Namespace) -> int:
     if options.json:
-        listed = [{name: v for name, v in asdict(info).items() if name != "target"} for info in methods()]
+        listed = [
+            {name: v for name, v in asdict(info).items() if name != "target"}
+            | {"shipped_styles": list(info.shipped), "ready": info.ready}
+            for info in methods()
+        ]
         print(json.dumps(listed, indent=2))
     else:
         for info in methods():
@@ -436,13 +440,18 @@ def _methods(options: argparse.Namespace) -> int:
 def _described(info: MethodInfo) -> str:
     """What a method can do, and its options, as lines of text."""
     can = [
-        "any style picture" if info.styles == "any" else "fixed styles",
+        "any style picture" if info.styles == "any" else "styles it was trained for",
+        "mixes styles" if info.blends else "",
         "whole shots" if info.shot else "shots, slowly",
         "holds each frame to the one before" if info.uses_history else "",
         "paints all regions at once" if info.uses_masks else "",
         "preview" if info.stepwise else "",
     ]
     lines = [f"{info.name}  {info.title}: {info.description}", f"    {', '.join(filter(None, can))}; {info.paper}"]
+    if not info.ready:
+        lines.append("    no weights ship yet: train them (docs/methods.md) and give --weights")
+    elif info.styles == "fixed":
+        lines.append(f"    --style {', '.join(info.shipped)}")
     for option in info.options:
         kind = "component" if option.component else "option"
         name = f"--{kind} {option.name}={option.default}"

@@ -18,7 +18,7 @@ from styletx_core.color import ViewTransform, to_picture
 from styletx_core.errors import InputError, WorkError
 from styletx_core.events import Event, Finished, FrameDone, Notice, Started, StepDone
 from styletx_core.frugal import is_out_of_memory
-from styletx_core.job import Job, ViewSettings
+from styletx_core.job import Job, Style, ViewSettings
 from styletx_core.keyed import at
 from styletx_core.motion import MotionSource, make_motion
 from styletx_core.output import FrameWriter, encode_movie, write_preview
@@ -86,13 +86,17 @@ class _Run:
     def events(self) -> Iterator[Event]:
         job, given, began = self.job, self.job.input, time.monotonic()
         job.validate()
+        job = self.job = _named(job)
+        fixed = method_info(job.settings.method).styles == "fixed"
         with ExitStack() as stack:
             shot = stack.enter_context(open_shot(given.path, given.frames, given.layer, given.camera))
             # From display to display the view does nothing: a studio's $OCIO without our default view is no matter.
             linear = shot.encoding == "linear" or any(Path(style.path).suffix.lower() == ".exr" for style in job.styles)
             linear |= _format(job, shot).startswith("exr")
             transform = ViewTransform(job.view, environment=linear or job.view != ViewSettings())
-            styles = [style_picture(style.path, transform) for style in job.styles]
+            styles: list[np.ndarray | str] = [
+                style.path if fixed else style_picture(style.path, transform) for style in job.styles
+            ]
             regions = Regions(job.styles, shot, stack)
             motion = make_motion(shot, job.motion)
             writer = FrameWriter(job.output.directory, shot.stem, shot.digits, _format(job, shot), shot.fps)
@@ -256,11 +260,23 @@ def _painter_for(method: str, chained: bool) -> type[Painter]:
 
 def _open_results(job: Job, shot: Shot, writer: FrameWriter, masks: Iterable[Path]) -> AbstractContextManager[Results]:
     files = list(dict.fromkeys([*(shot.file(number) for number in shot.numbers), *masks]))
-    own = method_info(job.settings.method).weights
-    weights = Path(job.settings.weights) if job.settings.weights else own
+    method, names = method_info(job.settings.method), [style.path for style in job.styles]
+    weights = Path(job.settings.weights) if job.settings.weights else method.weights_file(names)
     fingerprint = job.fingerprint(shot.numbers, files, weights, shot.camera.path if shot.camera else None)
     paths = {number: writer.path(number) for number in shot.numbers}
-    return open_results(job, fingerprint, paths, [*files, *(Path(style.path) for style in job.styles)])
+    pictures = [Path(name) for name in names] if method.styles == "any" else []
+    return open_results(job, fingerprint, paths, [*files, *pictures])
+
+
+def _named(job: Job) -> Job:
+    """The job with the one style that its weights know, where it names none."""
+    method = method_info(job.settings.method)
+    if job.styles or method.styles == "any":
+        return job
+    names = method.style_names(job.settings.weights)
+    if len(names) != 1:
+        raise InputError(f"There is no style; choose one of: {', '.join(names)}.")
+    return replace(job, styles=(Style(names[0]),))
 
 
 def style_picture(path: str, transform: ViewTransform) -> np.ndarray:

@@ -67,7 +67,7 @@ class Style:
     frames where its weight is 0 a style is not there, and neither is its region.
     """
 
-    path: str
+    path: str  # of methods of fixed styles, the style's name
     weight: Keyed = 1.0
     region: Region | None = None
 
@@ -166,16 +166,21 @@ class Job:
             first, last = self.input.chunk
             raise InputError(f"The chunk {first}-{last} runs backward; give the first frame first.")
         _one_of("motion", self.motion, MOTIONS)
-        if not self.styles:
+        method = method_info(self.settings.method)
+        if not self.styles and method.styles == "any":
             raise InputError("No style picture is given; give at least one.")
         for number, style in enumerate(self.styles):
             _filled(f"styles[{number}].path", style.path, "a style picture")
             _within_keyed(f"styles[{number}].weight", style.weight, 0, 1000)
             if style.region is not None:
                 _one_kind(f"styles[{number}].region", style.region)
-        if not any(weight > 0 for style in self.styles for weight in keyed_values(style.weight)):
+        weights = [weight for style in self.styles for weight in keyed_values(style.weight)]
+        if self.styles and not any(weight > 0 for weight in weights):
             raise InputError("All style pictures have weight 0; give at least one of them a weight above 0.")
-        method = method_info(self.settings.method)
+        if not method.blends and len({style.region for style in self.styles}) < len(self.styles):
+            raise InputError(
+                f"The method '{method.name}' shows one style at a time; leave out the others, or give each a region."
+            )
         method.checked_options(self.settings.options)
         if self.settings.weights is not None and not method.trained:
             raise InputError(f"The method '{method.name}' has no weights of its own; leave settings.weights out.")
@@ -183,6 +188,10 @@ class Job:
         _within("settings.stability", self.settings.stability, 0, 1)
         _within_keyed("settings.size", self.settings.size, *SIZES)
         _one_of("settings.keep_colors", self.settings.keep_colors, KEEP_COLORS)
+        if self.settings.keep_colors == "match" and method.styles == "fixed":
+            raise InputError(
+                f"The styles of '{method.name}' have their own colors; settings.keep_colors can be luminance."
+            )
         if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", self.settings.device):
             raise InputError(
                 f"The device '{self.settings.device}' is unknown; choose auto, cpu, cuda, cuda:1, mps or xpu."
@@ -235,7 +244,8 @@ class Job:
         for name in ("strength", "size"):
             values["settings"][name] = sampled(getattr(self.settings, name), numbers)
         for style, given in zip(values["styles"], self.styles, strict=True):
-            style["path"] = _content(Path(given.path))
+            if method_info(self.settings.method).styles == "any":
+                style["path"] = _content(Path(given.path))
             style["weight"] = sampled(given.weight, numbers)
             if style["region"] is not None:
                 style["region"]["mask"] = style["region"]["mask"] is not None

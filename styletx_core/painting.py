@@ -81,7 +81,7 @@ class Painter:
     def __init__(
         self,
         settings: Settings,
-        styles: list[np.ndarray],
+        styles: Sequence[np.ndarray | str],
         regions: Regions,
         shot: Shot,
         transform: ViewTransform,

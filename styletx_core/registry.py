@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from styletx_core.errors import InputError
 from styletx_core.options import Option, Value, checked
+from styletx_core.weights import style_names
 
 if TYPE_CHECKING:
     from styletx_core.methods.base import Method
@@ -37,6 +38,7 @@ class MethodInfo:
     description: str
     target: str  # "module:Class", imported when the method is loaded
     trained: bool = True  # has weights of its own
+    blends: bool = True  # can mix several styles
     uses_history: bool = False  # starts from the result of the frame before; others paint every frame alone
     uses_masks: bool = False  # paints all regions at once; for the others each style is painted and laid in its own
     stepwise: bool = False  # paints in steps, which can be watched
@@ -45,9 +47,44 @@ class MethodInfo:
     options: tuple[Option, ...] = ()
 
     @property
-    def weights(self) -> Path | None:
-        """The weights that ship with the package."""
-        return WEIGHTS_DIRECTORY / f"{self.name}.safetensors" if self.trained else None
+    def shipped(self) -> dict[str, Path]:
+        """The fixed styles that ship with the package, each with the weights that know it.
+
+        They are in NAME.safetensors and NAME-*.safetensors, which tell their styles themselves.
+        """
+        if self.styles == "any":
+            return {}
+        files = sorted([*WEIGHTS_DIRECTORY.glob(f"{self.name}.safetensors"),
+                        *WEIGHTS_DIRECTORY.glob(f"{self.name}-*.safetensors")])  # fmt: skip
+        return {style: file for file in files for style in style_names(file)}
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can paint without weights of one's own."""
+        return not self.trained or bool(self.shipped) or (self.styles == "any" and self._file.is_file())
+
+    def weights_file(self, styles: Sequence[str] = ()) -> Path | None:
+        """The weights that ship with the package, of methods of fixed styles those that know the first of ``styles``.
+
+        None for a method that has no weights. Raises InputError where none ship.
+        """
+        if not self.ready:
+            raise InputError(f"No weights of the method '{self.name}' ship with StyleTX; train it with python -m "
+                             f"training.train_{self.name} and give what it wrote (--weights).")  # fmt: skip
+        if self.styles == "any":
+            return self._file if self.trained else None
+        shipped = self.shipped
+        return shipped.get(styles[0] if styles else "", next(iter(shipped.values())))
+
+    def style_names(self, weights: str | Path | None = None) -> tuple[str, ...]:
+        """The fixed styles of these weights, or of those that ship; raises InputError where none do."""
+        if weights is None:
+            self.weights_file()
+        return tuple(self.shipped) if weights is None else style_names(Path(weights))
+
+    @property
+    def _file(self) -> Path:
+        return WEIGHTS_DIRECTORY / f"{self.name}.safetensors"
 
     def checked_options(self, given: Mapping[str, object]) -> dict[str, Value]:
         """Every option's value, from those given and the defaults; raises InputError for the first wrong one."""
@@ -70,6 +107,51 @@ _METHODS = (
         tiles=True,
         memory=80,
         options=_components(2),
+    ),
+    MethodInfo(
+        name="reconet",
+        title="ReCoNet",
+        paper="Gao et al. 2018",
+        styles="fixed",
+        shot=True,
+        blends=False,
+        description="Feed-forward, one network a style, trained to be steady over time.",
+        target="styletx_core.methods.reconet:ReCoNet",
+        tiles=True,
+        memory=900,
+    ),
+    MethodInfo(
+        name="adain",
+        title="AdaIN",
+        paper="Huang and Belongie 2017",
+        styles="any",
+        shot=True,
+        description="Feed-forward with VGG-19 as its encoder: any style picture, mixed at will.",
+        target="styletx_core.methods.adain:AdaIN",
+        tiles=True,
+    ),
+    MethodInfo(
+        name="dumoulin",
+        title="Dumoulin",
+        paper="Dumoulin et al. 2016",
+        styles="fixed",
+        shot=True,
+        description="Feed-forward, one network of several styles, which can be mixed.",
+        target="styletx_core.methods.dumoulin:Dumoulin",
+        tiles=True,
+        memory=900,
+    ),
+    MethodInfo(
+        name="johnson",
+        title="Johnson",
+        paper="Johnson et al. 2016; Ulyanov et al. 2016 (instance normalization)",
+        styles="fixed",
+        shot=True,
+        blends=False,
+        description="Feed-forward, one network a style; your own style from one picture is one command.",
+        target="styletx_core.methods.johnson:Johnson",
+        tiles=True,
+        memory=900,
     ),
     MethodInfo(
         name="gatys",
@@ -125,9 +207,10 @@ def load(
     device: str = "auto",
     precision: str = "auto",
     weights: str | Path | None = None,
+    style: Any = None,
     **options: Value,
 ) -> Method:
-    """A method ready for `set_style`.
+    """A method ready for `set_style`, or with ``style``, which is what `set_style` takes, for `stylize`.
 
     device: "auto", "cpu", "cuda", "cuda:1", "mps". precision: "auto", "float32", "float16".
     weights: a safetensors file of this method; None takes the weights that ship with the package.
@@ -140,4 +223,7 @@ def load(
         raise InputError(f"The method '{method}' has no weights of its own; leave the weights out.")
     module, _, name = info.target.partition(":")
     kind: type[Method] = getattr(importlib.import_module(module), name)
-    return kind(device, precision, weights, info, values)
+    loaded = kind(device, precision, weights, info, values)
+    if style is not None:
+        loaded.set_style(style)
+    return loaded

@@ -33,6 +33,7 @@ import numpy as np
 from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
 from styletx_core.job import Job
+from styletx_core.registry import method_info
 
 _REMAINS = re.compile(r"\.(?P<stem>.+)\.tmp-\d+(?P<suffix>(\.[^.]*)?)", re.DOTALL)  # as `atomic_path` names them
 # frame number -> temporal error, the same had it been stylized alone (None where the method does not do that)
@@ -274,7 +275,8 @@ def absolute(job: Job) -> Job:
         data["output"][name] = _absolute_path(data["output"][name])
     data["settings"]["weights"] = _absolute_path(data["settings"]["weights"])
     for style in data["styles"]:
-        style["path"] = _absolute_path(style["path"])
+        if method_info(job.settings.method).styles == "any":
+            style["path"] = _absolute_path(style["path"])
         if style["region"] is not None:
             style["region"]["mask"] = _absolute_path(style["region"]["mask"])
     return Job.from_dict(data)

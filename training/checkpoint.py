@@ -60,17 +60,27 @@ def save(folder: Path, step: int, state: State) -> None:
             old.unlink()
 
 
+def newest(folder: Path) -> int | None:
+    """The step of the newest state that is complete; None where there is none."""
+    return max(_whole(folder), default=(None,))[0]
+
+
 def load(folder: Path, device: torch.device) -> State | None:
     """The newest state that is complete; None where there is none."""
+    whole = _whole(folder)
+    if not whole:
+        return None
+    parts = [read(path, device) for path in whole[max(whole)]]
+    return State({name: tensor for part in parts for name, tensor in part.items()}, parts[0].about)
+
+
+def _whole(folder: Path) -> dict[tuple[int, int], list[Path]]:
+    """The files of the states that are complete, by step and number of parts."""
     found: dict[tuple[int, int], list[Path]] = {}
     for path in sorted(folder.glob("checkpoint-*.safetensors")):
         if match := _NAME.fullmatch(path.name):
             found.setdefault((int(match[1]), int(match[3])), []).append(path)
-    whole = [key for key, paths in found.items() if len(paths) == key[1]]
-    if not whole:
-        return None
-    parts = [read(path, device) for path in found[max(whole)]]
-    return State({name: tensor for part in parts for name, tensor in part.items()}, parts[0].about)
+    return {key: paths for key, paths in found.items() if len(paths) == key[1]}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: dict[Tensor, str]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 """Paint the style pictures that ship with StyleTX, or a set of them for training.
 
 python -m training.paint_styles                            # the shipped ones, into the package
+python -m training.paint_styles --taught --output DIR      # the eight that the shipped dumoulin knows
 python -m training.paint_styles --output DIR --count 200   # 200 by all painters, DIR/oil_00000.png, ...
 """
 
@@ -15,7 +16,10 @@ import numpy as np
 
 from training.painters import PAINTERS, paint
 
-SHIPPED = {"oil": ("hills", 15), "stained_glass": ("orchestra", 13), "ink": ("town", 12)}  # chosen by eye
+Recipes = dict[str, tuple[str | None, int]]  # painter: composition (None: the seed chooses), seed
+SHIPPED: Recipes = {"oil": ("hills", 15), "stained_glass": ("orchestra", 13), "ink": ("town", 12)}  # chosen by eye
+TAUGHT: Recipes = SHIPPED | {"facets": (None, 1045), "mosaic": (None, 1023), "watercolor": (None, 1024),
+                    "woodcut": (None, 1039), "poster": (None, 1046)}  # fmt: skip
 SIZE = 512
 
 
@@ -34,12 +38,13 @@ def main() -> None:
     parser.add_argument(
         "--count", type=int, default=0, help="how many pictures for training; 0: the shipped ones"
     )
+    parser.add_argument("--taught", action="store_true", help="the styles that a shipped network was trained for")
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--seed", type=int, default=1000, help="of the first picture for training")
     args = parser.parse_args()
     folder = args.output or Path(__file__).resolve().parent.parent / "styletx_core" / "assets" / "styles"
     if not args.count:
-        for name, (composition, seed) in SHIPPED.items():
+        for name, (composition, seed) in (TAUGHT if args.taught else SHIPPED).items():
             save(folder / f"{name}.png", paint(name, args.size, args.size, seed, composition))
     names = list(PAINTERS)
     for index in range(args.count):

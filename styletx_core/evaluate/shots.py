@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..events import FrameDone
 from ..job import Input, Job, Output, Settings, Style, ViewSettings
 from ..motion import make_motion
+from ..registry import method_info
 from ..shot import Frame, Shot, open_shot
 from ..spread import spread
 from ..temporal import temporal_error
@@ -201,8 +202,10 @@ def _ghosts(light: Light, settings: Settings, style: Path, motions: list[str], s
 @contextmanager
 def _stylize(path: Path, frames: tuple[int, int] | None, settings: Settings, style: Path, version: str, out: Path) \
         -> Iterator[Shot]:  # fmt: skip
+    # the picture of a style that was trained for bears its name
+    name = style.stem if method_info(settings.method).styles == "fixed" else str(style)
     job = Job(
-        input=Input(str(path), frames), styles=(Style(str(style)),), settings=settings,
+        input=Input(str(path), frames), styles=(Style(name),), settings=settings,
         motion="none" if version == "alone" else version, output=Output(str(out), "png16"),
     )  # fmt: skip
     last = None

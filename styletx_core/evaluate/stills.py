@@ -40,7 +40,8 @@ class Painter:
     def paint(
         self, style: Path, picture: np.ndarray, photos: list[tuple[Path, np.ndarray]]
     ) -> Iterator[tuple[np.ndarray, Values]]:
-        self.method.set_style(picture)
+        # the picture of a style that was trained for bears its name
+        self.method.set_style(style.stem if self.method.info.styles == "fixed" else picture)
         for number, (_, photo) in enumerate(photos):
             if number == 0:
                 self.method.stylize(photo)  # what comes first also sets things up

@@ -13,17 +13,15 @@ reach.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..files import atomic_path
+from .. import weights
 
 CODE = 256  # length of a style code
 REDUCTION = 8  # the picture's sides are padded to multiples of this
@@ -205,11 +203,7 @@ class Network(nn.Module):
 
 def save_weights(network: Network, path: Path, **about: str) -> None:
     """Write weights as they ship, whole or not at all: half precision. ``about``: more to say in the file."""
-    tensors = {name: t.half().cpu().contiguous() for name, t in network.state_dict().items()}
-    meta = {"method": "adain_reconet", "config": json.dumps(network.config), **about}
-    with atomic_path(path) as aside:
-        save_file(tensors, aside, meta)
-        aside.chmod(0o644)  # safetensors writes files for their owner alone
+    weights.write(network, path, "adain_reconet", **about)
 
 
 def run(picture: Tensor, layers: Layers, collect: list[Statistics] | None = None) -> tuple[Tensor, Tensor]:

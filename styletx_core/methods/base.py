@@ -22,6 +22,7 @@ from .strokes import calmed, sized
 
 SMALLEST = 16
 Picture = np.ndarray  # HxWx3 float32, display-referred sRGB, 0..1
+Style = Picture | str  # a picture, or the name of a style that a method was trained for
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +86,12 @@ class Method(ABC):
         options: Mapping[str, Any],
     ) -> None:
         self.info, self.options = info, options
-        self._pictures: list[Picture] = []
+        self._given: list[Style] = []
         self._weights: tuple[float, ...] = ()
         self._keep_colors = "none"
         self._shot_colors: color.Colors | None = None
-        self._kept_styles: tuple[color.Colors, list[Picture]] | None = None  # the styles in the frame's colors
-        self._in_use: tuple[list[Picture], tuple[float, ...], color.Colors | None] | None = None
+        self._kept_styles: tuple[color.Colors, list[Style]] | None = None  # the styles in the frame's colors
+        self._in_use: tuple[list[Style], tuple[float, ...], color.Colors | None] | None = None
         self.device = find_device(device)
         self.dtype = _find_dtype(precision, self.device)
         self.tiling = Tiling()
@@ -100,45 +101,76 @@ class Method(ABC):
     def _load(self, weights: str | Path | None) -> None:
         """Load this file of weights, or those that ship with the package."""
 
-    def set_style(self, style: Picture | Sequence[tuple[Picture, float]], keep_colors: str = "none") -> None:
-        """Take a style picture, or several with their weights (only their ratios count).
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The names of the styles it was trained for; empty where any picture is a style."""
+        return ()
 
+    def set_style(self, style: Style | Sequence[tuple[Style, float]], keep_colors: str = "none") -> None:
+        """Take a style, or several with their weights (only their ratios count).
+
+        A style is a picture, or for methods of fixed styles one of the names in `styles`; none is needed where they
+        have only one.
         keep_colors: "luminance" paints the luminance alone and leaves the frame's chroma as it is, "match" gives the
         style the frame's mean color and covariance first (Gatys et al. 2016, "Preserving Color", sections 4.2, 4.1).
-        Raises InputError for an array of another kind, or weights that are negative or all zero.
+        Raises InputError for a style of another kind, or weights that are negative or all zero.
         """
-        pairs: list[tuple[Picture, float]] = [(style, 1.0)] if isinstance(style, np.ndarray) else list(style)
+        pairs: list[tuple[Style, float]] = [(style, 1.0)] if isinstance(style, (np.ndarray, str)) else list(style)
         if any(not isinstance(pair, tuple) or len(pair) != 2 for pair in pairs):
-            raise InputError("The styles are not pairs; give one array, or a list of (array, weight).")
+            raise InputError("The styles are not pairs; give one style, or a list of (style, weight).")
+        if not pairs and len(self.styles) == 1:
+            pairs = [(self.styles[0], 1.0)]
         if not pairs:
-            raise InputError("No style picture was given; give at least one.")
-        for picture, _ in pairs:
-            check_picture(picture, "The style picture")
+            known = f"; choose one of: {', '.join(self.styles)}" if self.styles else " picture; give at least one"
+            raise InputError(f"There is no style{known}.")
+        for one, _ in pairs:
+            self._check_style(one)
         if keep_colors not in KEEP_COLORS:
             raise InputError(f"keep_colors is '{keep_colors}'; give one of {', '.join(KEEP_COLORS)}.")
-        self._pictures, self._weights = [picture for picture, _ in pairs], normalized([weight for _, weight in pairs])
+        if keep_colors == "match" and self.info.styles == "fixed":
+            raise InputError(f"The styles of '{self.info.name}' have their own colors; keep_colors can be luminance.")
+        self._given, self._weights = [one for one, _ in pairs], normalized([weight for _, weight in pairs])
         self._keep_colors, self._kept_styles = keep_colors, None
-        if keep_colors == "none":
+        # several for a method that shows one at a time: each frame says which
+        if keep_colors == "none" and (self.info.blends or len(pairs) == 1):
             self._use(self._weights, None)
+
+    def _check_style(self, style: Style) -> None:
+        if self.info.styles == "any":
+            if isinstance(style, str):
+                raise InputError(f"The style '{style}' is a name, but '{self.info.name}' paints in the style of any "
+                                 "picture; give an array of height x width x 3.")  # fmt: skip
+            check_picture(style, "The style picture")
+        elif not isinstance(style, str) or style not in self.styles:
+            given = f"'{style}'" if isinstance(style, str) else "a picture"
+            raise InputError(f"The method '{self.info.name}' has no style {given}; choose one of: "
+                             f"{', '.join(self.styles)}.")  # fmt: skip
 
     def _use(self, weights: tuple[float, ...], colors: color.Colors | None) -> None:
         """Set the styles in these shares and in these colors, unless they are."""
         if self._in_use is not None:
-            pictures, same, before = self._in_use
-            if pictures is self._pictures and same == weights and before is colors:
+            given, same, before = self._in_use
+            if given is self._given and same == weights and before is colors:
                 return
-        shown = self._pictures
+        shown = self._given
         if colors is not None:
             if self._kept_styles is None or self._kept_styles[0] is not colors:
-                self._kept_styles = colors, [color.recolored(one, colors, self._keep_colors) for one in self._pictures]
+                self._kept_styles = colors, [
+                    one if isinstance(one, str) else color.recolored(one, colors, self._keep_colors)
+                    for one in self._given
+                ]
             shown = self._kept_styles[1]
-        self._set_style([pair for pair in zip(shown, weights, strict=True) if pair[1] > 0])
-        self._in_use = self._pictures, weights, colors
+        pairs = [pair for pair in zip(shown, weights, strict=True) if pair[1] > 0]
+        if len(pairs) > 1 and not self.info.blends:
+            raise InputError(f"The method '{self.info.name}' shows one style at a time; leave out the others.")
+        self._set_style(pairs)
+        self._in_use = self._given, weights, colors
 
     @abstractmethod
-    def _set_style(self, styles: list[tuple[Picture, float]]) -> None:
-        """Take checked pictures whose weights add up to 1. Where weights change from frame to frame it is called with
-        the very same arrays again, so what costs time may be kept by array."""
+    def _set_style(self, styles: list[tuple[Any, float]]) -> None:
+        """Take checked styles whose weights add up to 1: pictures, or names where the styles are fixed. Where weights
+        change from frame to frame it is called with the very same arrays again, so what costs time may be kept by
+        array."""
 
     def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
         """Measure on these frames of a shot what must not change from one frame to the next; None lets go of it.
@@ -183,7 +215,7 @@ class Method(ABC):
         check_picture(frame, "The frame")
         if not 0 <= strength <= 1:
             raise InputError(f"Strength is {strength}; give a value from 0 to 1.")
-        if not self._pictures:
+        if not self._given:
             raise RuntimeError("set_style comes before stylize")
         guide, weights = self._checked(guide or Guide(), (frame.shape[0], frame.shape[1]))
         if strength == 0:

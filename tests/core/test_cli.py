@@ -211,7 +211,7 @@ def test_bad_commands_and_job_files(tmp_path: Path, capsys: pytest.CaptureFixtur
     for arguments, words in (
         (["paint"], "invalid choice: 'paint'"),
         ([], "COMMAND"),
-        (["stylize", "a.png", "--output", "out"], "--style"),
+        (["stylize", "a.png", "--output", "out"], "No style picture is given"),
         (["run", str(tmp_path / "none.json")], "none.json"),
         (["run", str(tmp_path / "job.json")], "No style picture"),
     ):

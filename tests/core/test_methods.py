@@ -150,7 +150,7 @@ def test_weights_of_styles_blend(method: Method) -> None:
         (np.full((64, 64, 3), np.nan, np.float32), "0..1"),
         (np.zeros((8, 64, 3), np.float32), "16x16"),
         ([], "at least one"),
-        ("oil.png", "not pairs"),
+        ("oil.png", "is a name"),
         ([np.zeros((64, 64, 3), np.float32)], "not pairs"),
         ([(np.zeros((64, 64, 3), np.float32), -1.0)], "-1.0"),
         ([(np.zeros((64, 64, 3), np.float32), 0.0)], "all zero"),

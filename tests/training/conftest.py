@@ -29,10 +29,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 @pytest.fixture
 def train() -> Train:
-    """Runs the training's command, or ``launcher`` in place of the interpreter's -m, and gives what it said."""
+    """Runs a training's command, or ``launcher`` in place of the interpreter's -m, and gives what it said."""
 
-    def run(*options: object, launcher: tuple[str, ...] = ("-m",), ok: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *launcher, "training.train_adain_reconet", *map(str, options)]
+    def run(
+        *options: object, launcher: tuple[str, ...] = ("-m",), ok: bool = True, method: str = "adain_reconet"
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *launcher, f"training.train_{method}", *map(str, options)]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, timeout=1800, cwd=ROOT, env=environment)
         assert (done.returncode == 0) == ok, done.stderr[-3000:]
