@@ -18,6 +18,7 @@ from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
 from styletx_core.job import Job
 from styletx_core.memory import estimate
+from styletx_core.registry import method_info
 from styletx_core.results import absolute
 from styletx_core.shot import open_shot
 from styletx_core.temporal import EVERY, pieces
@@ -135,7 +136,8 @@ def _paths(job: Job) -> tuple[list[dict[str, Any]], list[str], dict[str, str]]:
     find("Input", "input.path", job.input.path)
     add("Camera", "input.camera", job.input.camera, "FILE", _FOUND)
     for number, style in enumerate(job.styles):
-        add(f"Style{number + 1}", f"styles.{number}.path", style.path, "FILE", _FOUND)
+        if method_info(job.settings.method).styles == "any":  # else it is a name
+            add(f"Style{number + 1}", f"styles.{number}.path", style.path, "FILE", _FOUND)
         if style.region is not None:
             find(f"Mask{number + 1}", f"styles.{number}.region.mask", style.region.mask)
     add("Weights", "settings.weights", job.settings.weights, "FILE", _FOUND)
