@@ -218,14 +218,16 @@ def forget() -> None:
 
 
 def editor(context: bpy.types.Context) -> tuple[Any, Any] | None:
-    """(window, area) of an image editor: the one under the mouse, or the first there is; None where there is none."""
+    """(window, area) of an image editor: the one under the mouse, or the largest; None where there is none."""
     if context.area is not None and context.area.type == "IMAGE_EDITOR":
         return context.window, context.area
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.ui_type == "IMAGE_EDITOR":
-                return window, area
-    return None
+    found = [
+        (window, area)
+        for window in context.window_manager.windows
+        for area in window.screen.areas
+        if area.ui_type == "IMAGE_EDITOR"
+    ]
+    return max(found, key=lambda place: place[1].width * place[1].height, default=None)
 
 
 def open_editor(context: bpy.types.Context) -> tuple[Any, Any] | None:

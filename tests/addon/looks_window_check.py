@@ -74,8 +74,8 @@ def inside() -> None:
     def area_of(kind: str) -> Any:
         return next(a for a in bpy.context.window_manager.windows[0].screen.areas if a.ui_type == kind)
 
-    def press(kind: str, operator: Any, *how: Any, **words: Any) -> Any:
-        area = area_of(kind)
+    def press(editor: str, operator: Any, *how: Any, **words: Any) -> Any:
+        area = area_of(editor)
         region = next(region for region in area.regions if region.type == "WINDOW")
         with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=region):
             return operator(*how, **words)
@@ -87,8 +87,6 @@ def inside() -> None:
         window.workspace = bpy.data.workspaces["Compositing"]
         yield from rest(3)
         common.user_tree(scene)
-        other = next(area for area in window.screen.areas if area.type == "DOPESHEET_EDITOR")
-        other.ui_type = "IMAGE_EDITOR"
         with bpy.context.temp_override(window=window, area=area_of("CompositorNodeTree")):
             bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
         yield from rest(3)
@@ -111,6 +109,7 @@ def inside() -> None:
         # what a first render makes, and its shaders, are not ours
         common.picture(scene, "first", 1, "exr", True)
         scene.frame_set(2)
+        yield
         longest[0] = 0.0
         press("IMAGE_EDITOR", bpy.ops.styletx.preview_frame, "INVOKE_DEFAULT")
         yield
