@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .memory import SIDES, tile_side
-from .methods.base import Guide, Method, Picture, Step, Tiling
+from .methods.base import Guide, Method, Picture, Step, Style, Tiling
 from .registry import MethodInfo
 
 SMALL_SIDES = (*SIDES, 512, 256)
@@ -30,7 +30,7 @@ class Frugal:
         load: Callable[[str], Method],  # for the name of a device
         device: str,
         tiling: Tiling,
-        styles: list[tuple[Picture, float]],
+        styles: Sequence[tuple[Style, float]],
         keep_colors: str,
     ) -> None:
         self._load, self._tiling, self._styles, self._keep_colors = load, tiling, styles, keep_colors
