@@ -19,7 +19,7 @@ from typing import Any
 import bpy
 
 from styletx_core import __version__ as VERSION
-from styletx_core import events
+from styletx_core import events, memory
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
 from . import jobs, look, rendering, scene_job, shots, stale, wiring, worker_client
@@ -69,6 +69,7 @@ class Run:
         self.bad_input = False  # it failed by what it was given, not while working
         self.begun = False  # its turn has come
         self.renewed = 0.0
+        self._devices: list[dict[str, Any]] = []  # what the worker can paint on
         self.rendered = ""  # fingerprint of the scene that its frames were rendered from
         self.lines: deque[str] = deque(maxlen=LOG_LINES)
         self.subject = ""  # what of several things is worked on
@@ -180,6 +181,8 @@ class Run:
 
         # before hours of rendering, not after: is there a worker that can paint?
         yield from self._start_worker()
+        if not sequence:
+            self._check_memory(shots.resolution(self.scene), len(frames) > 1)
         camera, cameras = yield from self._camera(frames, folders, source if sequence else None)
         if not sequence:
             yield from self._render(layer, frames, folders)
@@ -198,7 +201,20 @@ class Run:
         sentence = missing_sentence(pong) or device_sentence(pong)
         if sentence:
             raise InputError(sentence)
+        self._devices = pong.get("devices") or []
         self.note(f"Worker: Python {pong['python']}, PyTorch {pong['torch']}, {pong['device']} ({pong['device_name']})")
+
+    def _check_memory(self, size: tuple[int, int], shot: bool) -> None:
+        """Raise InputError where painting pictures of this width and height cannot fit, whatever is closed."""
+        state = state_of(self.scene)
+        need = memory.estimate(*size, method=state.method, device="cpu", shot=shot).host / memory.GIB
+        self.note(f"Memory: about {need:.1f} GB for {size[0]}x{size[1]} with {state.method}")
+        there = next((found["memory_gb"] for found in self._devices if found["device"] == "cpu"), None)
+        if there is not None and need > there:
+            raise InputError(
+                f"Painting {size[0]}x{size[1]} pixels with {state.method} takes about {need:.0f} GB of memory, and "
+                f"this machine has {there:.0f}: lower the resolution, or choose another method."
+            )
 
     def _camera(
         self, frames: list[int], folders: scene_job.Folders, sequence: Path | None

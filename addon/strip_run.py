@@ -50,6 +50,8 @@ class StripRun(Run):
         self.notices += notices
         library.chosen(state_of(self.scene))
         yield from self._start_worker()
+        for target in targets:
+            self._check_memory(target.size, not target.still)
         for number, target in enumerate(targets, 1):
             self.subject = target.name if len(targets) == 1 else f"{target.name} ({number} of {len(targets)})"
             if not target.files:
