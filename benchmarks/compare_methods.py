@@ -182,7 +182,8 @@ def page(found: dict[str, Values], chosen: list[MethodInfo], args: argparse.Name
         "Written by `python benchmarks/compare_methods.py`.",
         f"One photo at {args.size} pixels{shot}, in the same styles{options}; means of the styles. Figures as in "
         "[measures](measures.md); error is the temporal error, frame by frame and with the stage that follows every "
-        "method. Seconds are of one machine and one run: their ratios count. GB is the whole process's peak.",
+        "method. Seconds are wall time of one run beside whatever else the machine did: their order counts, see "
+        "[performance](performance.md). GB is the whole process's peak.",
         "\n".join(lines),
         f"![Styles above, a method a row](images/{args.image.name})",
         "## Which method when",
