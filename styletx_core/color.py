@@ -53,7 +53,7 @@ class ViewTransform:
 
     def to_display(self, linear: np.ndarray) -> np.ndarray:
         """Straight scene-linear color ...x3 to display-referred float32 0..1. NaN becomes 0."""
-        clean = np.nan_to_num(np.asarray(linear, np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
+        clean = _finite(np.asarray(linear, np.float32), lowest=0.0)
         return np.clip(self._forward(clean.reshape(-1, 3)), 0, 1).reshape(clean.shape)
 
     def to_linear(self, display: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ class ViewTransform:
         Views that compress the gamut, such as AgX, cannot show every display color: those come out as near as
         a search gets.
         """
-        wanted = np.clip(np.nan_to_num(np.asarray(display, np.float32)), 0, 1).reshape(-1, 3)
+        wanted = np.fmin(np.fmax(np.asarray(display, np.float32), 0), 1).reshape(-1, 3)  # NaN becomes 0
         linear = self._inverse(wanted) if self._exact else self._nearer(self._inverse, wanted, rounds=1)
         return linear.reshape(np.shape(display))
 
@@ -211,17 +211,24 @@ def put_back(frame: Frame, encoding: Encoding, picture: np.ndarray, stylized: np
         rgb = transform.to_linear(frame.rgb)
         if frame.alpha is not None:
             rgb *= frame.alpha[..., None]
-    change = np.abs(stylized - picture).max(axis=2)
+    # numpy reduces over a last axis of three an order of magnitude slower than this
+    change = np.abs(stylized - picture)
+    change = np.maximum(np.maximum(change[..., 0], change[..., 1]), change[..., 2])
     changed = change > 0
-    alpha = np.ones(change.shape, np.float32) if frame.alpha is None else np.nan_to_num(frame.alpha)
-    changed &= alpha > 0  # light without coverage (fire, glare) has no place in the picture: it stays
-    covered = alpha[changed][:, None]
-    linear = transform.to_linear(stylized[changed])
-    keep = np.clip(1 - 50 * change[changed], 0, 1)
-    near = keep > 0
-    own = np.nan_to_num(rgb[changed][near], nan=0.0, posinf=65504.0, neginf=0.0) / covered[near]
-    linear[near] += keep[near][:, None] * (own - transform.to_linear(picture[changed][near]))
-    rgb[changed] = linear * covered
+    linear = transform.to_linear(stylized)
+    alpha = None if frame.alpha is None else np.nan_to_num(frame.alpha)
+    if alpha is not None:
+        changed &= alpha > 0  # light without coverage (fire, glare) has no place in the picture: it stays
+    near = changed & (change < 1 / 50)
+    if near.any():
+        keep = np.clip(1 - 50 * change[near], 0, 1)[:, None]
+        own = np.nan_to_num(rgb[near], nan=0.0, posinf=65504.0, neginf=0.0)
+        if alpha is not None:
+            own /= alpha[near][:, None]
+        linear[near] += keep * (own - transform.to_linear(picture[near]))
+    if alpha is not None:
+        linear *= alpha[..., None]
+    np.copyto(rgb, linear, where=changed[..., None])
     return rgb, frame.alpha
 
 
@@ -245,7 +252,7 @@ def _straight_display(frame: Frame, encoding: Encoding, transform: ViewTransform
     """The frame's color as Blender shows it."""
     if encoding == "display":
         return np.clip(np.nan_to_num(frame.rgb), 0, 1)
-    if frame.alpha is None:
+    if frame.alpha is None or frame.alpha.min() == frame.alpha.max() == 1:
         return transform.to_display(frame.rgb)
     alpha = frame.alpha[..., None]
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is white, NaN becomes 0
@@ -261,7 +268,14 @@ def _must_be_in(kind: str, name: str, names: Iterable[str], path: str) -> None:
 
 def _scene(linear: np.ndarray) -> np.ndarray:
     """Inverses reach below 0 for colors the view cannot show; light does not, and filters choke on it."""
-    return np.maximum(np.nan_to_num(linear, nan=0.0, posinf=65504.0), 0)
+    return np.maximum(_finite(linear), 0)
+
+
+def _finite(values: np.ndarray, lowest: float | None = None) -> np.ndarray:
+    """The values, NaN as 0 and infinity as half precision's largest. Nearly always they are finite: then no copy."""
+    if np.isfinite(values).all():
+        return values
+    return np.nan_to_num(values, nan=0.0, posinf=65504.0, neginf=lowest)
 
 
 def _threaded(processor: ocio.CPUProcessor, color: np.ndarray) -> np.ndarray:

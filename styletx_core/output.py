@@ -238,8 +238,13 @@ def _save_exr(path: Path, pixels: np.ndarray, fps: Fraction | float | None, half
     if fps is not None:
         header["framesPerSecond"] = _rate(fps)
     if half:
+        with np.errstate(over="ignore"):
+            halves = pixels.astype(np.float16)
         # What is too large for half precision is its largest; what was infinite stays so.
-        pixels = np.where(np.isinf(pixels), pixels, np.clip(pixels, -65504, 65504)).astype(np.float16)
+        large = (halves.view(np.uint16) & 0x7FFF) == 0x7C00
+        if large.any():
+            halves[large] = np.where(np.isinf(pixels[large]), pixels[large], np.clip(pixels[large], -65504, 65504))
+        pixels = halves
     name = "RGBA" if pixels.shape[2] == 4 else "RGB"
     OpenEXR.File(header, {name: pixels}).write(str(path))
 

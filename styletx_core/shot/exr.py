@@ -173,7 +173,7 @@ def read_pixels(header: ExrHeader, layer: str, mattes: Iterable[str] = ()) -> di
         result: dict[str, Any] = {}
         for kind, channels in wanted.items():
             planes = [_place(pixels[part][name], header, part) for part, name in channels]
-            result[kind] = planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
+            result[kind] = np.ascontiguousarray(planes[0], np.float32) if len(planes) == 1 else _stacked(planes)
         result["mattes"] = {
             kind: cryptomatte.from_channels(
                 [_place(pixels[part][name], header, part) for part, name in header.matte(layer, kind)]
@@ -184,6 +184,14 @@ def read_pixels(header: ExrHeader, layer: str, mattes: Iterable[str] = ()) -> di
     # The package answers a damaged file with whatever its parser stumbled over.
     except (RuntimeError, IndexError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{header.path} is damaged and cannot be decoded; render it again.") from error
+
+
+def _stacked(planes: list[np.ndarray]) -> np.ndarray:
+    """Channels side by side, as float32 in one pass."""
+    stacked = np.empty((*planes[0].shape, len(planes)), np.float32)
+    for index, plane in enumerate(planes):
+        stacked[..., index] = plane
+    return stacked
 
 
 def _truncated(path: Path) -> InputError:
@@ -288,7 +296,6 @@ def _place(plane: np.ndarray, header: ExrHeader, part: int) -> np.ndarray:
     data, display = header.parts[part].data, header.parts[part].display
     if plane.shape != (data[3] - data[1] + 1, data[2] - data[0] + 1):
         raise ValueError("subsampled channel")
-    plane = np.ascontiguousarray(plane, np.float32)
     if data == display:
         return plane
     placed = np.zeros((header.height, header.width), np.float32)

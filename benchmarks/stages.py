@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole job with its stages: how long each thread is busy with what."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from benchmarks.material import STYLE
+from styletx_core import engine, temporal
+from styletx_core.events import Finished, FrameDone
+from styletx_core.job import Input, Job, Output, Settings, Style
+from styletx_core.methods.base import Method
+from styletx_core.motion import MotionSource
+from styletx_core.output import FrameWriter
+from styletx_core.results import Results
+from styletx_core.shot.sequence import SequenceShot
+
+STAGES = ("decode", "color", "motion", "network", "temporal", "encode", "state", "rest")
+
+
+class Clock:
+    """Seconds of each stage, over all threads. What a stage calls of another counts for that one."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
+        self._own = threading.local()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        outer: list[float] | None = getattr(self._own, "inner", None)
+        inner = self._own.inner = [0.0]
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - began
+            self._own.inner = outer
+            if outer is not None:
+                outer[0] += spent
+            with self._lock:
+                self.seconds[name] += spent - inner[0]
+
+    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self.stage(name):
+                return function(*args, **kwargs)
+
+        return call
+
+    def steps(self, function: Callable[..., Generator[Any, None, Any]]) -> Callable[..., Generator[Any, None, Any]]:
+        """The network's stage of a method that is a generator."""
+
+        def call(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
+            work = function(*args, **kwargs)
+            while True:
+                with self.stage("network"):
+                    try:
+                        step = next(work)
+                    except StopIteration as end:
+                        return end.value
+                yield step
+
+        return call
+
+
+def end_to_end(shot: Path, output: Path, device: str) -> dict[str, Any]:
+    """Stylize an EXR shot to EXR; returns frames a second and the seconds a frame of each stage.
+
+    The first frame, which waits for libraries and statistics, is left out.
+    """
+    job = Job(Input(str(shot)), (Style(str(STYLE)),), Output(str(output)), settings=Settings(device=device))
+    clock = Clock()
+    places = [
+        (SequenceShot, "read", "decode"), (engine, "to_picture", "color"), (engine, "put_back", "color"),
+        (MotionSource, "between", "motion"), (FrameWriter, "write", "encode"), (Results, "save", "state"),
+    ]  # fmt: skip
+    for name, found in [*vars(temporal).items(), *vars(engine).items()]:
+        if getattr(found, "__module__", "") != temporal.__name__:
+            continue
+        if isinstance(found, type):
+            places += [(found, inner, "temporal") for inner, method in vars(found).items()
+                       if inspect.isfunction(method) and not inner.startswith("__")]  # fmt: skip
+        elif inspect.isfunction(found) and found is vars(engine).get(name):
+            places.append((engine, name, "temporal"))
+    places = list(dict.fromkeys(places))
+    with mock.patch.object(Method, "steps", clock.steps(Method.steps)):
+        patches = [mock.patch.object(owner, name, clock.timed(stage, getattr(owner, name)))
+                   for owner, name, stage in places]  # fmt: skip
+        for patch in patches:
+            patch.start()
+        try:
+            frames, began, ended, before = 0, 0.0, 0.0, {}
+            for event in engine.run(job):
+                if isinstance(event, FrameDone):
+                    frames += 1
+                    if frames == 1:
+                        began, before = time.perf_counter(), dict(clock.seconds)
+                if isinstance(event, Finished):
+                    ended = time.perf_counter()
+        finally:
+            for patch in patches:
+                patch.stop()
+    wall = ended - began
+    spent = {stage: clock.seconds[stage] - before.get(stage, 0.0) for stage in STAGES[:-1]}
+    spent["rest"] = max(wall - sum(spent.values()), 0.0)
+    count = frames - 1
+    return {
+        "frames_a_second": count / wall,
+        "seconds_a_frame": wall / count,
+        "stages": {stage: seconds / count for stage, seconds in spent.items()},
+        "outside_network": 1 - min(spent["network"] / wall, 1),
+    }
