@@ -84,7 +84,7 @@ def measure(sizes: Sequence[str], short: bool, device: str, rounds: int) -> dict
     for size in filter(lambda size: pixels(size) < LARGE, sizes):
         say(f"a job at {size}, EXR to EXR")
         with tempfile.TemporaryDirectory() as folder:
-            shot = write_exr_shot(Path(folder) / "shot", 4 if short else 9, *map(int, size.split("x")))
+            shot = write_exr_shot(Path(folder) / "shot", 4 if short else 13, *map(int, size.split("x")))
             results["end_to_end"][size] = end_to_end(shot, Path(folder) / "out", device)
     say("start-up, memory and training")
     with tempfile.TemporaryDirectory() as folder:

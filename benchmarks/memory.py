@@ -35,9 +35,7 @@ def main() -> None:
         else:
             source = write_still(Path(directory) / "still.png", width, height)
         peak, seconds = measure(source, Path(directory) / "out", options.method, options.tile, options.stroke_size)
-    said = estimate(
-        width, height, options.method, options.tile, shot=options.frames > 1, size=options.stroke_size
-    ).host
+    said = estimate(width, height, options.method, options.tile, shot=options.frames > 1, size=options.stroke_size).host
     tiles = tile_side(width, height, options.method, options.tile)
     print(f"{options.size}, {options.frames} frame(s), tiles of {tiles}: peak {peak / GIB:.2f} GiB, "
           f"estimate {said / GIB:.2f} GiB, {seconds:.0f} s")  # fmt: skip
