@@ -64,10 +64,11 @@ def run(args: argparse.Namespace, rest: list[str]) -> None:
             print("Stopped; the same command goes on.")
             return
         print(f"--- {recipe}", flush=True)
-        done = subprocess.run(command(recipe, args, styles, left) + rest)
-        if done.returncode:
-            sys.exit(done.returncode)
-        if args.install and (checkpoint.newest(args.out / recipe) or 0) >= RECIPES[recipe][3]:
+        if not finished(args.out, recipe):
+            done = subprocess.run(command(recipe, args, styles, left) + rest)
+            if done.returncode:
+                sys.exit(done.returncode)
+        if args.install and finished(args.out, recipe):
             with atomic_path(WEIGHTS_DIRECTORY / f"{recipe}.safetensors") as aside:
                 shutil.copyfile(args.out / recipe / "weights.safetensors", aside)
             print(f"installed {recipe}.safetensors")
@@ -88,7 +89,7 @@ def command(recipe: str, args: argparse.Namespace, styles: dict[str, Path], left
         given += [part for folder in args.shots for part in ("--shots", folder)]
     if start:
         weights = args.out / start / "weights.safetensors"
-        if (checkpoint.newest(args.out / start) or 0) < RECIPES[start][3]:
+        if not finished(args.out, start):
             raise InputError(
                 f"'{recipe}' begins with the weights of '{start}', which is not finished; train that first."
             )
@@ -96,6 +97,10 @@ def command(recipe: str, args: argparse.Namespace, styles: dict[str, Path], left
     if left is not None:
         given += ["--stop-after", left]
     return [str(part) for part in given]
+
+
+def finished(out: Path, recipe: str) -> bool:
+    return (checkpoint.newest(out / recipe) or 0) >= RECIPES[recipe][3]
 
 
 def paint_all(folder: Path, names: list[str]) -> dict[str, Path]:
