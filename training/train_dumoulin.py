@@ -36,9 +36,9 @@ parser.add_argument("--add", type=Path, action="append", default=[], help="a new
 parser.add_argument("--style-size", type=int, default=384, help="the styles' longer side; larger: larger strokes")
 parser.add_argument("--width", type=int, default=CONFIG["width"], help="channels at full size; the paper has 32")
 # the losses
-parser.add_argument("--w-content", type=float, default=2.0)
-parser.add_argument("--w-gram", type=float, default=30.0, help="the paper's style loss")
-parser.add_argument("--w-style", type=float, default=15.0, help="means and deviations")
+parser.add_argument("--w-content", type=float, default=8.0)
+parser.add_argument("--w-gram", type=float, default=20.0, help="the paper's style loss")
+parser.add_argument("--w-style", type=float, default=10.0, help="means and deviations")
 parser.add_argument("--w-tv", type=float, default=0.5)
 # fmt: on
 

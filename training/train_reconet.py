@@ -39,9 +39,9 @@ parser.add_argument("--width", type=int, default=CONFIG["width"], help="channels
 parser.add_argument("--norm", choices=("response", "instance"), default=CONFIG["norm"],
                     help="filter response normalization, or the paper's instance normalization")
 # the losses
-parser.add_argument("--w-content", type=float, default=2.0)
-parser.add_argument("--w-gram", type=float, default=30.0, help="the paper's style loss")
-parser.add_argument("--w-style", type=float, default=15.0, help="means and deviations")
+parser.add_argument("--w-content", type=float, default=8.0)
+parser.add_argument("--w-gram", type=float, default=20.0, help="the paper's style loss")
+parser.add_argument("--w-style", type=float, default=10.0, help="means and deviations")
 parser.add_argument("--w-tv", type=float, default=0.5)
 parser.add_argument("--w-output", type=float, default=40.0, help="output temporal loss (section 3.4)")
 parser.add_argument("--w-feature", type=float, default=0.5, help="feature-map temporal loss (section 3.4)")
