@@ -82,17 +82,23 @@ def find(text: str) -> Path:
 def chosen(state: Any) -> list[dict[str, Any]]:
     """The styles in a scene's settings as a job has them. Raises InputError for none, or one that is no picture."""
     styles = [style for style in state.styles if style.path.strip()]
-    method = method_info(state.method)
-    if method.styles == "fixed":  # the picture of a style that was trained for bears its name
-        named = [{"path": Path(s.path.replace("\\", "/")).stem, "weight": s.weight} for s in styles]
-        for style in named:
-            if style["path"] not in method.style_names():
-                known = ", ".join(method.style_names())
-                raise InputError(f"{method.title} has no style '{style['path']}': choose one of {known}.")
-        return named
     if not styles:
         raise InputError("No style is chosen: give the picture in whose style the shot is to be painted.")
-    return [{"path": readable(style.path), "weight": style.weight} for style in styles]
+    return [{"path": for_method(state.method, style.path), "weight": style.weight} for style in styles]
+
+
+def for_method(method: str, text: str) -> str:
+    """A style as a job has it: the path of its picture, or its name for a method that was trained for a few styles.
+
+    Raises InputError for what is no picture, and for a style that the method does not know.
+    """
+    info = method_info(method)
+    if info.styles == "any":
+        return readable(text)
+    name = Path(text.replace("\\", "/")).stem  # the picture of a style that was trained for bears its name
+    if name not in info.style_names():
+        raise InputError(f"{info.title} has no style '{name}': choose one of {', '.join(info.style_names())}.")
+    return name
 
 
 def readable(text: str) -> str:

@@ -18,6 +18,7 @@ import bpy
 
 from styletx_core import methods
 from styletx_core.errors import InputError
+from styletx_core.registry import method_info
 
 from . import image_files, library, look, rendering, scene_job, shots, stale, wiring
 from .properties import state_of
@@ -90,7 +91,9 @@ class PreviewRun(Run):
         for name in ("original", "painted"):
             job = scene_job.gather(self.scene, painting, path, None, None, "none", folder / name, view, "auto")
             if name == "original":  # by the engine too: Blender shows no multilayer files
-                job["settings"] |= {"method": methods()[0].name, "strength": 0.0, "options": {}}
+                job["settings"]["strength"] = 0.0
+                if method_info(job["settings"]["method"]).styles == "any":  # the quickest knows its styles too
+                    job["settings"] |= {"method": methods()[0].name, "options": {}}
                 job["styles"] = job["styles"][:1]
             yield from self._paint(job)
             assert self.finished is not None

@@ -27,7 +27,7 @@ from . import library, options
 from .regions import StyleTXRegion
 from .shots import resolution, view_settings
 
-METHODS = [(info.name, info.title, f"{info.description} {info.paper}") for info in methods()]
+METHODS = [(info.name, info.title, f"{info.description} {info.paper}") for info in methods() if info.ready]
 
 
 _shown: dict[str, list[tuple[str, str, str, int, int]]] = {}

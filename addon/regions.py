@@ -128,7 +128,7 @@ def gather(scene: bpy.types.Scene, state: Any, folder: Path | None) -> tuple[lis
             else:
                 things = [data] if region.kind == "OBJECT" else rendered(data)
                 where["object"] = [_literal(thing.name) for thing in things]
-        styles.append({"path": library.readable(region.style), "weight": 1.0, "region": where})
+        styles.append({"path": library.for_method(state.method, region.style), "weight": 1.0, "region": where})
     return styles, drawings
 
 
