@@ -109,7 +109,7 @@ def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
         node.name = node.label = NAME
         node.width = 160
         node.node_tree = _unused_group() or _new_group()
-    elif node.node_tree.users > _count(tree, node.node_tree):
+    elif _shared(node.node_tree):
         # a copy of a scene shares the group with the first: each needs a sequence of its own
         node.node_tree = node.node_tree.copy()
     _fill(scene, node.node_tree, sequence)
@@ -181,8 +181,10 @@ def _unused_group() -> Any | None:
     return next((g for g in bpy.data.node_groups if is_ours(g) and g.users == 0 and g.library is None), None)
 
 
-def _count(tree: Any, group: Any) -> int:
-    return sum(getattr(node, "node_tree", None) == group for node in tree.nodes) + int(group.use_fake_user)
+def _shared(group: Any) -> bool:
+    """True where another tree uses the group as well. Counting users would not do: 4.2 miscounts where masks render."""
+    data: Any = bpy.data
+    return len(data.user_map(subset={group})[group]) > 1
 
 
 def _new_group() -> Any:
