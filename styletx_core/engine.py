@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import replace
@@ -26,11 +27,11 @@ from styletx_core.regions import Regions
 from styletx_core.registry import method_info
 from styletx_core.results import Errors, Progress, Results, open_results
 from styletx_core.shot import MOVIE_SUFFIXES, Shot, open_shot
+from styletx_core.temporal import EVERY
 
 DEFAULT_FPS = 24  # of a movie made from frames that do not say how fast they run
 KEPT = "finished frames are kept and the same command goes on from there"
 PREPARING = "preparing the job"
-SMOOTHING = 0.2  # share of the newest frame in the seconds a frame
 
 
 class _Cancelled(Exception):
@@ -231,25 +232,24 @@ class _Watched(list[Path]):
 
 
 class _Clock:
-    """Seconds a frame, smoothed, and what is left."""
+    """Seconds a frame, over the last of them, and what is left."""
 
     def __init__(self, total: int, to_compute: int) -> None:
         self.index = total - to_compute
         self.total = total
-        self.seconds: float | None = None
-        self.last = time.monotonic()
+        # as many as two pieces have: the first frame of a piece waits for all of it to be read
+        self.times = deque([time.monotonic()], 2 * EVERY + 1)
 
     def passed(self) -> float:
         """Seconds since the last frame."""
-        return time.monotonic() - self.last
+        return time.monotonic() - self.times[-1]
 
     def tick(self) -> tuple[int, float, float]:
         """Call after each frame: how many are finished, seconds a frame, seconds to the end."""
-        now = time.monotonic()
-        newest, self.last = now - self.last, now
-        self.seconds = newest if self.seconds is None else self.seconds + SMOOTHING * (newest - self.seconds)
+        self.times.append(time.monotonic())
+        seconds = (self.times[-1] - self.times[0]) / (len(self.times) - 1)
         self.index += 1
-        return self.index, self.seconds, self.seconds * (self.total - self.index)
+        return self.index, seconds, seconds * (self.total - self.index)
 
 
 def _painter_for(method: str, chained: bool) -> type[Painter]:
