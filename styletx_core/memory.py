@@ -12,7 +12,7 @@ GIB = 2**30
 # Measured with `python -m benchmarks.memory`, rounded up.
 PROCESS = 0.6 * GIB  # Python, PyTorch and the weights
 STILL = 64  # bytes a pixel of a single picture: as read, as shown, as painted, and on its way into a file
-SHOT = 260  # ... of a shot: two frames with their passes, their motion, and what the temporal stage keeps
+SHOT = 640  # ... of a shot: a piece of it, from one anchor to the next, with its motion (see `temporal`)
 ENLARGED = 24  # ... of a frame that is enlarged for small strokes, before and after
 OWN_SIDE = 540  # of larger frames than this, forms come from one whose shorter side is so long
 # What a method's pass over one picture may take. Larger pictures are painted in tiles. It is a constant, not a share

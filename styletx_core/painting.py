@@ -26,6 +26,7 @@ from styletx_core.temporal import Anchor, Blend, Way, blend, pieces, temporal_er
 from styletx_core.warp import warp
 
 STATISTICS_FRAMES = 8  # of the shot, from which the method's statistics are fixed
+_NO_PICTURE = np.empty((0, 0, 3), np.float32)
 _KEPT = 8  # paintings of two anchors in different styles
 
 
@@ -62,10 +63,10 @@ class Seen:
     picture: np.ndarray
     layers: list[Layer]
 
-    def lighter(self) -> Seen:
-        """Without the passes, once motion and layers have been taken from them."""
+    def lighter(self, picture: np.ndarray) -> Seen:
+        """Without the passes, once motion and layers have been taken from them, and with this picture."""
         frame = replace(self.frame, vector=None, depth=None, index=None, crypto=None, mattes={})
-        return replace(self, frame=frame)
+        return replace(self, frame=frame, picture=picture)
 
     def composite(self) -> Composite:
         """For the paint of its layers."""
@@ -276,7 +277,8 @@ class AnchorPainter(Painter):
         for number in numbers[1:]:
             frames.append(self.look(number))
             motions.append(None if still else self.between(frames[-2], frames[-1]))
-            frames[-2] = frames[-2].lighter()
+            # pictures of the anchors are needed all the time, others are sooner made again than kept
+            frames[-2] = frames[-2].lighter(frames[0].picture if len(frames) == 2 else _NO_PICTURE)
         first, second, steps = frames.pop(0), frames[-1], len(frames)
         anchors = _Anchors(self, first, second)
         last = before or self.anchor(first, anchors)
@@ -290,6 +292,8 @@ class AnchorPainter(Painter):
         way = here
         for place in range(1, steps + 1):
             seen, motion = frames.pop(0), motions.pop(0)  # they are large, and not needed any more
+            if seen.picture is _NO_PICTURE:
+                seen = replace(seen, picture=to_picture(seen.frame, self.shot.encoding, self.transform))
             motion = motion and motion.full()
             self.begin(seen.frame.number)
             self.check()
