@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of the extension inside Blender: each test drives a `bpy` module that installed the built zip.
 
-STYLETX_BPY names the Python executables (or environments) that have a `bpy`, separated by commas; "auto", the default,
-takes ../venvs/bpy* and .venv-bpy*. Without any the tests are skipped. STYLETX_ZIPS names a folder with built zips;
-without it they are built once for the session. A `bpy` whose Python has no zip with PyTorch uses the Python that runs
-pytest as its worker.
+STYLETX_BPY names the Python executables (or environments) that have a `bpy`, separated by commas; "auto", the
+default, takes ../venvs/bpy* and .venv-bpy*. Without any the tests are skipped. STYLETX_ZIPS names a folder with built
+zips; without it they are built once for the session. Tests marked `once` take minutes and ask nothing of a Blender
+that differs between versions: where STYLETX_ONCE names a version, they run in that one alone. A `bpy` whose Python
+has no zip with PyTorch uses the Python that runs pytest as its worker.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ from pathlib import Path
 
 import pytest
 from blenders import ROOT, Blender, interpreters, version
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    once = os.environ.get("STYLETX_ONCE")
+    left = [item for item in items if once and item.get_closest_marker("once") and not item.name.endswith(f"{once}]")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from blenders import Blender
 
+pytestmark = pytest.mark.once
 INSIDE = Path(__file__).parent / "inside"
 JOBS, LEAKS = INSIDE / "jobs.py", INSIDE / "leaks.py"
 
