@@ -206,6 +206,8 @@ class Run:
 
     def _check_memory(self, size: tuple[int, int], shot: bool) -> None:
         """Raise InputError where painting pictures of this width and height cannot fit, whatever is closed."""
+        if not all(size):  # Blender does not know how large a multilayer EXR is
+            return
         state = state_of(self.scene)
         need = memory.estimate(*size, method=state.method, device="cpu", shot=shot).host / memory.GIB
         self.note(f"Memory: about {need:.1f} GB for {size[0]}x{size[1]} with {state.method}")

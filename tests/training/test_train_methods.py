@@ -85,7 +85,7 @@ def test_dumoulin_begins_with_johnson_and_learns_another_style_without_touching_
 def test_reconet_learns_style_and_steadiness(
     folders: tuple[str, ...], style: Path, train: Train, tmp_path: Path, norm: str
 ) -> None:
-    options = ["--style", style, *folders[:2], *TINY, "--norm", norm, "--steps", "24", "--out", tmp_path]
+    options = ["--style", style, *folders[:2], *TINY, "--norm", norm, "--steps", "48", "--out", tmp_path]
     train(*options, method="reconet")
     log = read_log(tmp_path)
     assert log[-1]["gram"] < log[0]["gram"] and log[-1]["feature"] < log[0]["feature"] and "output" in log[0]

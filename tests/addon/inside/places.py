@@ -149,6 +149,9 @@ def scenes() -> dict[str, Any]:
     window = bpy.context.window
     for made in (first, second):
         window.scene = made
+        for other in (first, second):  # Blender fills a scene's collections in when it is first asked to
+            for layer in other.view_layers:
+                layer.update()
         others = {other.name: dump(other) for other in (first, second) if other != made}
         result[made.name] = {"error": error_of(bpy.ops.styletx.stylize_render)}
         result[made.name] |= {
