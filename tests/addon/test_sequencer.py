@@ -179,8 +179,8 @@ def test_vectors_of_rendered_frames_are_followed(seen: Any) -> None:
     for ours, theirs in zip(case["full"], painted, strict=True):
         a, b = pixels(ours)[..., :3], pixels(theirs)[..., :3]
         assert np.abs(a - b)[b < 1].max() <= 2 / 255
-    last = pixels(case["full"][-1])[..., :3]
-    assert np.abs(last - pixels(painted[-1])[..., :3]).mean() < np.abs(last - pixels(flow[-1])[..., :3]).mean()
+    middle = pixels(case["full"][1])[..., :3]  # the first and the last frame are anchors
+    assert np.abs(middle - pixels(painted[1])[..., :3]).mean() < np.abs(middle - pixels(flow[1])[..., :3]).mean()
 
 
 # Strips
