@@ -109,7 +109,7 @@ def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
         node.name = node.label = NAME
         node.width = 160
         node.node_tree = _unused_group() or _new_group()
-    elif _shared(node.node_tree):
+    elif _users(node.node_tree) > 1:
         # a copy of a scene shares the group with the first: each needs a sequence of its own
         node.node_tree = node.node_tree.copy()
     _fill(scene, node.node_tree, sequence)
@@ -134,10 +134,10 @@ def unwire(scene: bpy.types.Scene) -> bool:
     _take_out(tree, node)
     group = node.node_tree
     tree.nodes.remove(node)
-    if group.users == 0:
+    if not _users(group):
         picture = _image(group)
         bpy.data.node_groups.remove(group)
-        if picture is not None and picture.users == 0:
+        if picture is not None and not _users(picture):
             bpy.data.images.remove(picture)
     return True
 
@@ -178,13 +178,13 @@ def _group_node(tree: Any) -> Any | None:
 
 
 def _unused_group() -> Any | None:
-    return next((g for g in bpy.data.node_groups if is_ours(g) and g.users == 0 and g.library is None), None)
+    return next((g for g in bpy.data.node_groups if is_ours(g) and not _users(g) and g.library is None), None)
 
 
-def _shared(group: Any) -> bool:
-    """True where another tree uses the group as well. Counting users would not do: 4.2 miscounts where masks render."""
+def _users(block: Any) -> int:
+    """How many data-blocks use this one. Its own `users` would not do: 4.2 miscounts where masks render."""
     data: Any = bpy.data
-    return len(data.user_map(subset={group})[group]) > 1
+    return len(data.user_map(subset={block})[block])
 
 
 def _new_group() -> Any:
@@ -205,7 +205,7 @@ def _image(group: Any) -> Any | None:
 def _load(group: Any, sequence: Sequence) -> Any:
     """The picture data-block of the group, pointed at a sequence; its cached pixels are dropped."""
     picture = _image(group)
-    if picture is None or picture.users > 1:
+    if picture is None or _users(picture) > 1:
         picture = bpy.data.images.load(sequence.path, check_existing=False)
         picture.name = NAME
         picture[TAG] = 1
