@@ -44,7 +44,7 @@ def test_file_output_is_silent_for_our_renders_and_gets_the_paint_in_yours(blend
     assert np.abs(pixels(picture) - pixels(seen["painted"])).max() <= 2 / 255
     with OpenEXR.File(depth, separate_channels=True) as file:  # 4.2 writes one channel, later Blenders RGBA
         channels = file.channels()
-    distances = channels["R" if "R" in channels else "V"].pixels
+        distances = np.array(channels["R" if "R" in channels else "V"].pixels)
     assert 1 < distances.min() < 20, "the depth is not the render's"
 
 
