@@ -172,8 +172,8 @@ class _Run:
 
         Frames in `done`, and those not in `wanted`, are painted for the sake of the others alone, and not written.
         """
-        total = len(wanted)
-        clock = _Clock(total, len(set(numbers) & set(wanted)))
+        total, asked = len(wanted), set(wanted)
+        clock = _Clock(total, len(asked.intersection(numbers)))
         with closing(painter.paint(numbers)) as work:
             for made in work:
                 if isinstance(made, Stepped):
@@ -182,14 +182,14 @@ class _Run:
                 number = made.frame.number
                 yield from map(Notice, painter.told())
                 self.device = painter.device
-                if number in wanted and number not in done:
+                if number in asked and number not in done:
                     writer.write(number, *painter.put_back(made, writer.encoding))
                 errors.pop(number, None)
-                if number in wanted and made.errors is not None:
+                if number in asked and made.errors is not None:
                     errors[number] = made.errors
                 if results is not None:
                     results.save(Progress(number, painter.state(), errors))
-                if number not in wanted:
+                if number not in asked:
                     continue
                 index, seconds, eta = clock.tick()
                 ours, alone = made.errors or (None, None)

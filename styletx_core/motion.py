@@ -8,12 +8,12 @@ and will be at (x - Z, y + W).
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from .channels import largest
 from .errors import InputError
 from .shot import Frame, Shot
 from .shot.camera import Pose
@@ -99,7 +99,7 @@ class MotionSource:
                              "it again or use optical flow.")  # fmt: skip
         back = _nearest(current.vector[..., :2] * (1, -1), current.depth)
         ahead = _nearest(previous.vector[..., 2:] * (-1, 1), previous.depth)
-        known, known_ahead = (_largest(np.abs(vector)) < _OUTSIDE for vector in (current.vector, previous.vector))
+        known, known_ahead = (largest(np.abs(vector)) < _OUTSIDE for vector in (current.vector, previous.vector))
         world_now, world_before = _world(current), _world(previous)
         if world_now.any() or world_before.any():
             camera = self._world_motion(previous, current, (back.shape[0], back.shape[1]))
@@ -273,11 +273,6 @@ def _squared(offset: np.ndarray) -> np.ndarray:
     return np.square(offset[..., 0]) + np.square(offset[..., 1])
 
 
-def _largest(values: np.ndarray) -> np.ndarray:
-    """HxW: the largest along the last axis."""
-    return functools.reduce(np.maximum, np.moveaxis(values, -1, 0))
-
-
 def _same_depth(previous: Frame, current: Frame, back: np.ndarray) -> np.ndarray:
     """HxW bool: depth says that the place in the previous frame shows the same surface.
 
@@ -294,7 +289,7 @@ def _same_depth(previous: Frame, current: Frame, back: np.ndarray) -> np.ndarray
 
 def _is_cut(previous: np.ndarray, current: np.ndarray, back: np.ndarray, visible: np.ndarray) -> bool:
     """Next to nothing of the picture continues."""
-    change = _largest(np.abs(current - warp(previous, back)))
+    change = largest(np.abs(current - warp(previous, back)))
     return float(((change < 0.12) & visible).mean()) < 0.2
 
 

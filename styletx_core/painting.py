@@ -208,12 +208,12 @@ class ChainPainter(Painter):
             motion = None
             if self.last is not None and seen.layers:
                 motion = self.motion.between(self.last[0].frame, seen.frame, self.last[0].picture, seen.picture)
+            previous = visible = None
+            if motion is not None and self.last is not None and self.settings.stability > 0:
+                previous = np.clip(warp(self.last[1].astype(np.float32), motion.offset, "lanczos"), 0, 1)
+                visible = motion.visible * np.float32(self.settings.stability)
             for layer in seen.layers:
-                guide = self.guide(seen, layer)
-                if motion is not None and self.last is not None and self.settings.stability > 0:
-                    previous = warp(self.last[1].astype(np.float32), motion.offset, "lanczos")
-                    visible = motion.visible * np.float32(self.settings.stability)
-                    guide = replace(guide, previous=np.clip(previous, 0, 1), visible=visible)
+                guide = replace(self.guide(seen, layer), previous=previous, visible=visible)
                 composite.add((yield from self.steps(seen, layer, guide)), layer.share)
             stylized = composite.result
             if motion is not None and self.last is not None:
@@ -260,8 +260,9 @@ class AnchorPainter(Painter):
 
     def paint(self, numbers: Sequence[int]) -> Work:
         before: _Result | None = None
+        asked = set(numbers)
         for piece, own in pieces(self.shot.numbers):
-            wanted = [number for number in own if number in numbers]
+            wanted = [number for number in own if number in asked]
             last, before = before, None
             for result, painted in self.piece(piece, last) if wanted else ():
                 if painted.frame.number in wanted:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from .channels import largest, total
 from .motion import Motion
 from .warp import sample, warp
 
@@ -163,7 +164,7 @@ class Blend:
         # a fade of two paintings has less contrast than either: strokes and detail get their energy back
         sigma = alone.shape[0] / 60
         strokes = _strokes(out)
-        found, wanted = (_total(np.square(s)) for s in (strokes, _strokes(alone)))
+        found, wanted = (total(np.square(s)) for s in (strokes, _strokes(alone)))
         out += kept * _more(found, wanted, sigma) * strokes
         found, wanted = (_detail(p) for p in (out, alone))
         out += kept * _DETAIL * _more(found, wanted, sigma) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
@@ -251,8 +252,8 @@ def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.nd
     wide = cv2.GaussianBlur((picture - laid) * visible[..., None], (0, 0), 2) / np.maximum(weight, 1e-3)[..., None]
     window = np.ones((3, 3), np.uint8)
     outside = np.maximum(laid - cv2.dilate(picture, window), cv2.erode(picture, window) - laid)
-    narrow = _largest(cv2.GaussianBlur(outside, (0, 0), 0.7))
-    return np.maximum((_largest(np.abs(wide)) - _RESIDUAL) / _LIGHT, narrow / _CHANGE).clip(min=0)
+    narrow = largest(cv2.GaussianBlur(outside, (0, 0), 0.7))
+    return np.maximum((largest(np.abs(wide)) - _RESIDUAL) / _LIGHT, narrow / _CHANGE).clip(min=0)
 
 
 def _strokes(picture: np.ndarray) -> np.ndarray:
@@ -275,15 +276,6 @@ def _more(found: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:
     )  # fmt: skip
     gain = np.sqrt(np.clip((wanted_around + 1e-6) / (around + 1e-6), 1 / _GAIN, _GAIN)) - 1
     return np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)[..., None]
-
-
-# numpy reduces over a last axis of three an order of magnitude slower than this
-def _largest(picture: np.ndarray) -> np.ndarray:
-    return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
-
-
-def _total(picture: np.ndarray) -> np.ndarray:
-    return picture[..., 0] + picture[..., 1] + picture[..., 2]
 
 
 def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float | None:

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from styletx_core.errors import InputError
 from styletx_core.files import atomic_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+_Network = TypeVar("_Network", bound="nn.Module")
 
 _LONGEST_HEADER = 10_000_000  # bytes
 
@@ -67,6 +70,20 @@ def read(path: Path, method: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return dict(json.loads(meta["config"])), tensors
     except (KeyError, ValueError, TypeError) as error:
         raise unfit(path, method) from error
+
+
+def load(make: Callable[..., _Network], path: Path, method: str) -> _Network:
+    """The network with the weights of a file, in float32, for evaluation alone. make: called with the file's config.
+
+    Raises InputError where the file cannot be read, is for another method, or is not for this version's network.
+    """
+    config, tensors = read(path, method)
+    try:
+        network = make(**config)
+        network.load_state_dict(tensors)
+    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise unfit(path, method) from error
+    return network.eval().requires_grad_(False)
 
 
 def unfit(path: Path, method: str) -> InputError:

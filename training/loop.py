@@ -111,6 +111,11 @@ def pictures(folders: list[Path], pack: Pack | None, kind: str, held_out: bool) 
     return found
 
 
+def loss_weights(args: argparse.Namespace) -> dict[str, float]:
+    """What the options --w-... say, by the names of the losses."""
+    return {name[2:]: weight for name, weight in vars(args).items() if name.startswith("w_")}
+
+
 def weights_of(file: Path, network: nn.Module) -> dict[str, Tensor]:
     """Weights to begin with; InputError where they are not this network's."""
     try:

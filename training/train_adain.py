@@ -50,7 +50,7 @@ def train(args: argparse.Namespace) -> None:
     decoder = Decoder(args.width).to(device)
     if args.start:
         decoder.load_state_dict(loop.weights_of(args.start, decoder))
-    weights = {name[2:]: weight for name, weight in vars(args).items() if name.startswith("w_")}
+    weights = loop.loss_weights(args)
 
     def write(average: nn.Module, path: Path, step: int) -> None:
         files.write(average, path, "adain", steps=str(step))

@@ -111,7 +111,7 @@ def train(args: argparse.Namespace) -> None:
             f"{len(photos)} photos, {len(paintings)} styles, {size:.2f} M parameters, {device}{others_too}", flush=True
         )
 
-    weights = {name[2:]: weight for name, weight in vars(args).items() if name.startswith("w_")}
+    weights = loop.loss_weights(args)
     for name in ("contrast", "identity"):
         weights[name] *= args.rarely
 

@@ -70,7 +70,7 @@ def train(args: argparse.Namespace) -> None:
             norm.shift.requires_grad_(True)
     elif args.start:
         network.load_state_dict(begun(args.start, network))
-    weights = {name[2:]: weight for name, weight in vars(args).items() if name.startswith("w_")}
+    weights = loop.loss_weights(args)
     rows = torch.eye(len(known) + len(names), device=device)[len(known) :]  # a mix of each learned style alone
 
     def write(average: nn.Module, path: Path, step: int) -> None:

@@ -64,7 +64,7 @@ def train(args: argparse.Namespace) -> None:
     if args.start:
         network.load_state_dict(loop.weights_of(args.start, network))
     mix = torch.ones(1, 1, device=device)
-    weights = {name[2:]: weight for name, weight in vars(args).items() if name.startswith("w_")}
+    weights = loop.loss_weights(args)
     name = args.name or args.style.stem
 
     def write(average: nn.Module, path: Path, step: int) -> None:

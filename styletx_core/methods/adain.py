@@ -89,13 +89,7 @@ class AdaIN(FeedForward):
     def _load(self, weights: str | Path | None) -> None:
         path = Path(weights) if weights is not None else self.info.weights_file()
         assert path is not None
-        config, tensors = files.read(path, "adain")
-        try:
-            decoder = Decoder(**config)
-            decoder.load_state_dict(tensors)
-        except (RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise files.unfit(path, "adain") from error
-        self._decoder = decoder.eval().requires_grad_(False).to(self.device, self.dtype)
+        self._decoder = files.load(Decoder, path, "adain").to(self.device, self.dtype)
         self._kept = {}
         # its features are too large for float16
         self._vgg = VGG19(LAYER, torch.float32 if self.dtype == torch.float32 else torch.bfloat16).to(self.device)

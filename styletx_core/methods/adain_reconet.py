@@ -44,14 +44,8 @@ class AdaINReCoNet(FeedForward):
     def _load(self, weights: str | Path | None) -> None:
         path = Path(weights) if weights is not None else self.info.weights_file()
         assert path is not None
-        config, tensors = files.read(path, "adain_reconet")
-        try:
-            network = Network(**config)
-            network.load_state_dict(tensors)
-        except (RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise files.unfit(path, "adain_reconet") from error
         # styles are encoded and filters mixed in full precision: it happens once a style
-        self._network = network.eval().requires_grad_(False).to(self.device)
+        self._network = files.load(Network, path, "adain_reconet").to(self.device)
         self._codes, self._paths, self._knots = {}, {}, {}
 
     @torch.inference_mode()

@@ -50,17 +50,11 @@ class FixedStyles(FeedForward):
 
     def _open(self, path: Path) -> _Opened:
         if path not in self._opened:
-            config, tensors = files.read(path, self.info.name)
-            try:
-                network = TransformNet(**config)
-                network.load_state_dict(tensors)
-            except (RuntimeError, KeyError, ValueError, TypeError) as error:
-                raise files.unfit(path, self.info.name) from error
+            network = files.load(TransformNet, path, self.info.name)
             names = files.style_names(path)
-            if not names or len(names) != config["styles"] or len(set(names)) != len(names):
+            if not names or len(names) != network.config["styles"] or len(set(names)) != len(names):
                 raise files.unfit(path, self.info.name)
-            network = network.eval().requires_grad_(False).to(self.device, self.dtype)
-            self._opened[path] = _Opened(network, names)
+            self._opened[path] = _Opened(network.to(self.device, self.dtype), names)
         return self._opened[path]
 
     @property

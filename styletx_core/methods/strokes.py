@@ -8,6 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from ..channels import largest
 from ..tiles import cut, enlarge
 
 _OCTAVE = 0.5  # the largest step from one size to the next
@@ -57,7 +58,7 @@ def _detailed(frame: np.ndarray, wrap: bool) -> np.ndarray:
     height, width = frame.shape[:2]
     margin = min(8, height - 1, width - 1)
     around = cut(frame, (-margin, height + margin), (-margin, width + margin), wrap)
-    edges = np.abs(around - cv2.GaussianBlur(around, (0, 0), _AROUND)).max(2)
+    edges = largest(np.abs(around - cv2.GaussianBlur(around, (0, 0), _AROUND)))
     edges = cv2.GaussianBlur(edges, (0, 0), _AROUND)[margin : margin + height, margin : margin + width]
     return np.asarray(np.clip(edges / _DETAIL, 0, 1)[..., None], np.float32)
 
