@@ -22,10 +22,10 @@ import bpy
 from bpy.app.handlers import persistent
 
 from styletx_core.errors import InputError, WorkError
+from styletx_core.exr_header import is_whole
 from styletx_core.files import atomic_path
 
 from . import compat
-from .exr_files import is_whole
 from .shots import TEMPORARY, camera_at, is_temporary, resolution
 
 RECORD = "rendered.json"

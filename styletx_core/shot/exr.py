@@ -1,29 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OpenEXR files: what is in them, from the header alone, and the pixels of one view layer.
-
-The header is parsed here rather than by the OpenEXR package because that reports neither the pixel type
-without reading all pixels nor a file that was cut short; hundreds of frames are checked in a moment this way.
-"""
+"""OpenEXR files: what is in them, from the header alone, and the pixels of one view layer."""
 
 from __future__ import annotations
 
-import mmap
-import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import OpenEXR
 
+from .. import exr_header
 from ..errors import InputError
+from ..exr_header import Part
 from . import cryptomatte
 
-MAGIC = 20000630
-MULTIPART, DEEP = 0x1000, 0x800
-# By compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB.
-LINES_IN_CHUNK = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)
 HALF = 1
 # "Combined" is Blender's name for the color; "Image" is what its File Output node writes.
 COLOR_PASSES = ("Combined", "Image")
@@ -31,19 +23,6 @@ PASSES = {"vector": ("Vector",), "depth": ("Depth",), "index": ("IndexOB", "Obje
           "crypto": ("CryptoObject00",)}
 PASS_CHANNELS = {"vector": ("X", "Y", "Z", "W"), "depth": ("Z", "V", "X", "Y"), "index": ("X", "V", "Y", "Z"),
                  "crypto": ("r", "R")}
-Window = tuple[int, int, int, int]  # x and y of the first pixel, x and y of the last
-
-
-@dataclass
-class _Part:
-    name: str = ""
-    channels: dict[str, int] = field(default_factory=dict)  # name in the part -> pixel type
-    data: Window = (0, 0, -1, -1)
-    display: Window = (0, 0, -1, -1)
-    compression: int = 0
-    tiled: bool = False
-    chunks: int | None = None
-    strings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,7 +36,7 @@ class ExrHeader:
     width: int
     height: int
     passes: dict[tuple[str, str], dict[str, tuple[int, str]]]
-    parts: tuple[_Part, ...]
+    parts: tuple[Part, ...]
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -134,22 +113,9 @@ def read_header(path: Path) -> ExrHeader:
 
     Raises InputError for a file that is not OpenEXR, deep, damaged, or cut short.
     """
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if len(data) < 8 or struct.unpack_from("<I", data)[0] != MAGIC:
-                raise InputError(f"{path} is not an OpenEXR file although its name says so; render it again.")
-            flags = struct.unpack_from("<I", data, 4)[0]
-            if flags & DEEP:
-                raise InputError(f"{path} is a deep OpenEXR; save it as an ordinary one.")
-            parts, position = _parse_parts(data, bool(flags & MULTIPART), bool(flags & 0x200))
-            if not _whole(data, position, parts, bool(flags & MULTIPART)):
-                raise _truncated(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    except (struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
-        raise _truncated(path) from error
+    parts = exr_header.read(path)
     x0, y0, x1, y1 = parts[0].display
-    return ExrHeader(path, x1 - x0 + 1, y1 - y0 + 1, _passes(parts), tuple(parts))
+    return ExrHeader(path, x1 - x0 + 1, y1 - y0 + 1, _passes(parts), parts)
 
 
 def read_pixels(header: ExrHeader, layer: str, mattes: Iterable[str] = ()) -> dict[str, Any]:
@@ -194,88 +160,7 @@ def _stacked(planes: list[np.ndarray]) -> np.ndarray:
     return stacked
 
 
-def _truncated(path: Path) -> InputError:
-    return InputError(f"{path} is cut short or damaged; render it again.")
-
-
-def _parse_parts(data: mmap.mmap, multipart: bool, tiled: bool) -> tuple[list[_Part], int]:
-    """All parts' headers, and where the chunk tables begin."""
-    parts: list[_Part] = []
-    position = 8
-    while True:
-        part = _Part(tiled=tiled)
-        start = position
-        while data[position] != 0:
-            name, position = _string(data, position)
-            kind, position = _string(data, position)
-            size = struct.unpack_from("<i", data, position)[0]
-            value = data[position + 4:position + 4 + size]
-            position += 4 + size
-            if size < 0 or len(value) < size:
-                raise ValueError("attribute is cut short")
-            _attribute(part, name, kind, value)
-        position += 1
-        if position - 1 == start:  # the empty header that ends a multi-part file's list
-            return parts, position
-        parts.append(part)
-        if not multipart:
-            return parts, position
-
-
-def _string(data: bytes | mmap.mmap, position: int) -> tuple[str, int]:
-    end = data.find(b"\0", position)
-    if end < 0:
-        raise ValueError("name without an end")
-    return data[position:end].decode("utf-8"), end + 1
-
-
-def _attribute(part: _Part, name: str, kind: str, value: bytes) -> None:
-    if kind == "string":
-        text = value.decode("utf-8", "replace")
-        part.strings[name] = text
-        if name == "name":
-            part.name = text
-        elif name == "type":
-            part.tiled = text == "tiledimage"
-    elif name == "channels":
-        position = 0
-        while value[position] != 0:
-            channel, position = _string(value, position)
-            part.channels[channel] = struct.unpack_from("<i", value, position)[0]
-            position += 16
-    elif name == "dataWindow":
-        part.data = struct.unpack("<4i", value)
-    elif name == "displayWindow":
-        part.display = struct.unpack("<4i", value)
-    elif name == "compression":
-        part.compression = value[0]
-    elif name == "chunkCount":
-        part.chunks = struct.unpack("<i", value)[0]
-    elif name == "tiles":
-        width, height, mode = struct.unpack("<IIB", value)
-        if mode & 15 == 0:  # one level; mipmaps are not counted
-            x0, y0, x1, y1 = part.data
-            part.chunks = -(-(x1 - x0 + 1) // width) * -(-(y1 - y0 + 1) // height)
-
-
-def _whole(data: mmap.mmap, position: int, parts: list[_Part], multipart: bool) -> bool:
-    for part in parts:
-        if part.chunks is None and (part.tiled or part.compression >= len(LINES_IN_CHUNK)):
-            return True  # no way to tell from here; reading will
-        height = part.data[3] - part.data[1] + 1
-        chunks = part.chunks or -(-height // LINES_IN_CHUNK[part.compression])
-        offsets = struct.unpack_from(f"<{chunks}Q", data, position)
-        position += 8 * chunks
-        leader = 4 * multipart + (16 if part.tiled else 4)  # part number and place; the size follows
-        last = max(offsets)
-        if min(offsets) == 0 or last + leader + 4 > len(data):
-            return False
-        if last + leader + 4 + struct.unpack_from("<i", data, last + leader)[0] > len(data):
-            return False
-    return True
-
-
-def _passes(parts: list[_Part]) -> dict[tuple[str, str], dict[str, tuple[int, str]]]:
+def _passes(parts: tuple[Part, ...]) -> dict[tuple[str, str], dict[str, tuple[int, str]]]:
     """Sort channels named `Layer.Pass.C` (layers may have dots), `Pass.C` or `C` by layer and pass."""
     passes: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
     for number, part in enumerate(parts):

@@ -251,6 +251,7 @@ def test_jobs_and_methods_need_neither_torch_nor_picture_libraries() -> None:
     # Blender imports these in its own process.
     code = (
         "import sys, styletx_core, styletx_core.job, styletx_core.events, styletx_core.errors\n"
+        "import styletx_core.exr_header\n"
         "assert styletx_core.methods()\n"
         "print([m for m in ('torch', 'cv2', 'av', 'OpenEXR', 'PyOpenColorIO', 'bpy') if m in sys.modules])"
     )
