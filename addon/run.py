@@ -249,6 +249,7 @@ class Run:
         right = not state.changed if state.rendered == now else self.rendered == now
         there = store.claim(now, keep=right)
         self.rendered = now
+        jobs.write(self)  # frames are kept by what the note says, should Blender die before it is renewed
         # from here on an edit makes the frames out of date, those still to come too
         state.rendered, state.layer, state.changed = now, layer, False
         if scene.frame_step != 1:
