@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import preview
+from .mixins import register_classes_factory
 from .panels import draw_progress, draw_run, letters
 from .properties import state_of
 from .style_ops import shown_image
@@ -39,9 +40,4 @@ class STYLETX_PT_image(bpy.types.Panel):
         column.operator("styletx.play_result", icon="PLAY")
 
 
-def register() -> None:
-    bpy.utils.register_class(STYLETX_PT_image)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(STYLETX_PT_image)
+register, unregister = register_classes_factory((STYLETX_PT_image,))

@@ -9,7 +9,7 @@ import bpy
 from bpy.props import StringProperty
 
 from . import jobs, run, strip_run
-from .mixins import Result
+from .mixins import Result, register_classes_factory
 from .operators import Paint
 from .run import Steps as Generated
 
@@ -128,12 +128,4 @@ _CLASSES = (
     STYLETX_OT_copy_log,
 )
 
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = register_classes_factory(_CLASSES)

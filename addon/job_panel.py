@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from . import jobs, run
-from .mixins import PanelMixin
+from .mixins import PanelMixin, register_classes_factory
 from .preferences import wrapped
 
 STATES = {
@@ -88,12 +88,4 @@ def _draw_note(layout: Any, note: dict[str, Any], width: int) -> None:
 
 _CLASSES = (STYLETX_PT_jobs, STYLETX_PT_strips_jobs)
 
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = register_classes_factory(_CLASSES)

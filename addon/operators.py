@@ -7,7 +7,7 @@ import bpy
 from bpy.props import StringProperty
 
 from . import compat, jobs, run, strip_run, strips, wiring
-from .mixins import Result
+from .mixins import Result, register_classes_factory
 from .properties import state_of
 from .stepping import Steps, stop_all
 
@@ -141,13 +141,13 @@ _CLASSES = (
     STYLETX_OT_remove,
 )
 
+_register_classes, _unregister_classes = register_classes_factory(_CLASSES)
+
 
 def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
+    _register_classes()
 
 
 def unregister() -> None:
     stop_all()
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister_classes()

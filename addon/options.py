@@ -11,6 +11,8 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 from styletx_core import methods
 from styletx_core.options import Option, Value
 
+from .mixins import register_classes_factory
+
 
 def group_name(method: str) -> str:
     """The property of `scene.styletx` that holds a method's options."""
@@ -68,11 +70,4 @@ def values(state: Any, method: str) -> dict[str, Value]:
     return {option.name: getattr(group, option.name) for kind in (True, False) for option in known(method, kind)}
 
 
-def register() -> None:
-    for group in GROUPS.values():
-        bpy.utils.register_class(group)
-
-
-def unregister() -> None:
-    for group in reversed(list(GROUPS.values())):
-        bpy.utils.unregister_class(group)
+register, unregister = register_classes_factory(tuple(GROUPS.values()))

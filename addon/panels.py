@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from . import compat, jobs, options, presets, run, wiring
+from .mixins import register_classes_factory
 from .preferences import wrapped
 from .properties import out_of_date, state_of
 from .style_panel import draw_styles
@@ -255,14 +256,14 @@ _CLASSES = (
     STYLETX_PT_strips_frames,
 )
 
+_register_classes, _unregister_classes = register_classes_factory(_CLASSES)
+
 
 def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
+    _register_classes()
     bpy.types.SEQUENCER_MT_strip.append(draw_strip_menu)
 
 
 def unregister() -> None:
     bpy.types.SEQUENCER_MT_strip.remove(draw_strip_menu)
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister_classes()

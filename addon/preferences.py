@@ -12,6 +12,8 @@ from bpy.props import CollectionProperty, EnumProperty, StringProperty
 
 from styletx_core.errors import InputError
 
+from .mixins import register_classes_factory
+
 PACKAGES = {
     "torch": "torch",
     "numpy": "numpy",
@@ -140,11 +142,4 @@ def wrapped(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE
         column.label(text=line, icon=icon if number == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
 
 
-def register() -> None:
-    bpy.utils.register_class(StyleTXFolder)
-    bpy.utils.register_class(StyleTXPreferences)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(StyleTXPreferences)
-    bpy.utils.unregister_class(StyleTXFolder)
+register, unregister = register_classes_factory((StyleTXFolder, StyleTXPreferences))

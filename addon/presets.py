@@ -10,6 +10,7 @@ from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
 
 from . import compat, options
+from .mixins import register_classes_factory
 
 FOLDER = "styletx"
 
@@ -41,11 +42,4 @@ def draw(layout: Any, context: bpy.types.Context) -> None:
         STYLETX_PT_presets.draw_panel_header(layout)
 
 
-def register() -> None:
-    bpy.utils.register_class(STYLETX_PT_presets)
-    bpy.utils.register_class(STYLETX_OT_add_preset)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(STYLETX_OT_add_preset)
-    bpy.utils.unregister_class(STYLETX_PT_presets)
+register, unregister = register_classes_factory((STYLETX_PT_presets, STYLETX_OT_add_preset))

@@ -8,9 +8,9 @@ import bpy
 from styletx_core.errors import InputError
 
 from . import preview, run
+from .mixins import Result, register_classes_factory
 from .operators import Paint
 from .properties import state_of
-from .stepping import Result
 from .style_ops import shown_image
 
 
@@ -81,13 +81,13 @@ class STYLETX_OT_play_result(bpy.types.Operator):
 
 _CLASSES = (STYLETX_OT_preview_frame, STYLETX_OT_stylize_image, STYLETX_OT_play_result)
 
+_register_classes, _unregister_classes = register_classes_factory(_CLASSES)
+
 
 def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
+    _register_classes()
 
 
 def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister_classes()
     preview.forget()

@@ -24,6 +24,7 @@ from styletx_core import methods
 from styletx_core.job import SIZES
 
 from . import library, options
+from .mixins import register_classes_factory
 from .regions import StyleTXRegion
 from .shots import resolution, view_settings
 
@@ -366,9 +367,11 @@ def out_of_date(scene: bpy.types.Scene) -> str:
     return ""
 
 
+_register_classes, _unregister_classes = register_classes_factory((StyleTXStyle, StyleTXSettings))
+
+
 def register() -> None:
-    bpy.utils.register_class(StyleTXStyle)
-    bpy.utils.register_class(StyleTXSettings)
+    _register_classes()
     scenes: Any = bpy.types.Scene
     pointer: Any = PointerProperty
     scenes.styletx = pointer(type=StyleTXSettings)
@@ -377,6 +380,5 @@ def register() -> None:
 def unregister() -> None:
     scenes: Any = bpy.types.Scene
     del scenes.styletx
-    bpy.utils.unregister_class(StyleTXSettings)
-    bpy.utils.unregister_class(StyleTXStyle)
+    _unregister_classes()
     _shown.clear()

@@ -9,9 +9,9 @@ import bpy
 from bpy.props import EnumProperty
 
 from . import compat
+from .mixins import Result, register_classes_factory
 from .properties import state_of
 from .regions import FIELDS, KINDS
-from .stepping import Result
 from .style_ops import InScene
 
 
@@ -54,12 +54,4 @@ class STYLETX_OT_remove_region(InScene, bpy.types.Operator):
 
 _CLASSES = (STYLETX_OT_add_region, STYLETX_OT_remove_region)
 
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = register_classes_factory(_CLASSES)

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from . import library, regions, run
+from .mixins import register_classes_factory
 from .panels import Compositor
 from .properties import active_region, state_of
 
@@ -58,11 +59,4 @@ class STYLETX_PT_regions(Compositor, bpy.types.Panel):
         settings.prop(state, "elsewhere")
 
 
-def register() -> None:
-    bpy.utils.register_class(STYLETX_UL_regions)
-    bpy.utils.register_class(STYLETX_PT_regions)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(STYLETX_PT_regions)
-    bpy.utils.unregister_class(STYLETX_UL_regions)
+register, unregister = register_classes_factory((STYLETX_UL_regions, STYLETX_PT_regions))

@@ -19,6 +19,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, 
 from styletx_core.errors import InputError, WorkError
 
 from . import compat, image_files, library
+from .mixins import register_classes_factory
 from .rendering import sentence
 from .shots import TEMPORARY, resolution
 
@@ -197,9 +198,4 @@ def draw_masks(scene: str, mask: str, frames: list[int], folder: str) -> Iterato
                 bpy.data.images.remove(image)
 
 
-def register() -> None:
-    bpy.utils.register_class(StyleTXRegion)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(StyleTXRegion)
+register, unregister = register_classes_factory((StyleTXRegion,))

@@ -12,7 +12,7 @@ from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringPrope
 from styletx_core.errors import InputError
 
 from . import compat, keyed, library, run
-from .mixins import OperatorMixin, Result
+from .mixins import OperatorMixin, Result, register_classes_factory
 from .preferences import preferences
 from .properties import active_style, state_of
 
@@ -229,12 +229,4 @@ _CLASSES = (
     STYLETX_OT_edit_folders,
 )
 
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = register_classes_factory(_CLASSES)

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from . import library
+from .mixins import register_classes_factory
 from .properties import active_style
 
 
@@ -69,11 +70,4 @@ def draw_folders(layout: bpy.types.UILayout, preferences: Any) -> None:
     column.operator("styletx.edit_folders", text="Add Folder", icon="ADD").remove = False
 
 
-def register() -> None:
-    bpy.utils.register_class(STYLETX_UL_styles)
-    bpy.utils.register_class(STYLETX_MT_styles)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(STYLETX_MT_styles)
-    bpy.utils.unregister_class(STYLETX_UL_styles)
+register, unregister = register_classes_factory((STYLETX_UL_styles, STYLETX_MT_styles))
