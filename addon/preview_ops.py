@@ -11,7 +11,7 @@ from . import preview, run
 from .mixins import Result, register_classes_factory
 from .operators import Paint
 from .properties import state_of
-from .style_ops import shown_image
+from .style_ops import OnImage, shown_image
 
 
 class _Shown(Paint):
@@ -37,18 +37,11 @@ class STYLETX_OT_preview_frame(_Shown, bpy.types.Operator):
         return self._run.steps()
 
 
-class STYLETX_OT_stylize_image(_Shown, bpy.types.Operator):
+class STYLETX_OT_stylize_image(OnImage, _Shown, bpy.types.Operator):
     bl_idname = "styletx.stylize_image"
     bl_label = "Stylize Image"
     bl_description = "Paint the picture that the editor shows, a render's result too; the picture itself stays"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if shown_image(context) is None:
-            cls.poll_message_set("Open a picture in this editor")
-            return False
-        return super().poll(context)
 
     def begin(self, context: bpy.types.Context) -> run.Steps:
         self._run = preview.PictureRun(context.scene, self._windowed, shown_image(context))

@@ -30,6 +30,17 @@ class InScene(OperatorMixin):
         return context.scene is not None
 
 
+class OnImage(OperatorMixin):
+    """Works on the picture that the image editor shows."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if shown_image(context) is None:
+            cls.poll_message_set("Open a picture in this editor")
+            return False
+        return super().poll(context)
+
+
 class STYLETX_OT_add_style(bpy.types.Operator):
     bl_idname = "styletx.add_style"
     bl_label = "Add to Library"
@@ -72,18 +83,11 @@ class STYLETX_OT_keep_style(bpy.types.Operator):
         return {"CANCELLED"} if style is None else _added(self, context, [library.find(style.path)])
 
 
-class STYLETX_OT_add_image_style(InScene, bpy.types.Operator):
+class STYLETX_OT_add_image_style(OnImage, InScene, bpy.types.Operator):
     bl_idname = "styletx.add_image_style"
     bl_label = "Use as Style"
     bl_description = "Put the picture that the editor shows among your own styles, and choose it"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if shown_image(context) is None:
-            cls.poll_message_set("Open a picture in this editor")
-            return False
-        return super().poll(context)
 
     def execute(self, context: bpy.types.Context) -> Result:
         try:
