@@ -197,5 +197,5 @@ def _remove(stage: str, clock: str) -> None:
     action = scene.animation_data.action if scene.animation_data else None
     bpy.data.scenes.remove(scene)
     bpy.data.scenes.remove(bpy.data.scenes[clock])
-    if action is not None and action.users == 0:
+    if action is not None:  # a copy of our own (_stage): who counts its users counts wrong in 4.2
         bpy.data.actions.remove(action)

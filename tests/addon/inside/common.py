@@ -65,18 +65,21 @@ def tree(made: bpy.types.Scene) -> Any:
     return made.compositing_node_group if MODERN else made.node_tree
 
 
-def user_tree(made: bpy.types.Scene) -> Any:
-    """A compositor tree as a user has one: exposure between render and output, and a viewer on the render."""
+def empty_tree(made: bpy.types.Scene) -> tuple[Any, Any]:
+    """A new compositor tree of the scene, and the node of its output, the only one in it."""
     if MODERN:
         made.compositing_node_group = bpy.data.node_groups.new("Mine", "CompositorNodeTree")
         mine = made.compositing_node_group
         mine.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        output = mine.nodes.new("NodeGroupOutput")
-    else:
-        made.use_nodes = True
-        mine = made.node_tree
-        mine.nodes.clear()
-        output = mine.nodes.new("CompositorNodeComposite")
+        return mine, mine.nodes.new("NodeGroupOutput")
+    made.use_nodes = True
+    made.node_tree.nodes.clear()
+    return made.node_tree, made.node_tree.nodes.new("CompositorNodeComposite")
+
+
+def user_tree(made: bpy.types.Scene) -> Any:
+    """A compositor tree as a user has one: exposure between render and output, and a viewer on the render."""
+    mine, output = empty_tree(made)
     layers = mine.nodes.new("CompositorNodeRLayers")
     exposure = mine.nodes.new("CompositorNodeExposure")
     exposure.inputs["Exposure"].default_value = 1.0

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import MODERN, MODULE, OUTPUT, difference, dump, error_of, finish, picture, scene
+from common import MODERN, MODULE, OUTPUT, difference, dump, empty_tree, error_of, finish, picture, scene
 
 SIZE = (64, 48)
 
@@ -21,16 +21,7 @@ def links(mine: Any) -> list[str]:
 
 def rich_tree(made: bpy.types.Scene) -> Any:
     """A tree as one who knows the compositor has it: two layers over each other, frames, reroutes, a muted node."""
-    if MODERN:
-        mine = bpy.data.node_groups.new("Rich", "CompositorNodeTree")
-        made.compositing_node_group = mine
-        mine.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        output = mine.nodes.new("NodeGroupOutput")
-    else:
-        made.use_nodes = True
-        mine = made.node_tree
-        mine.nodes.clear()
-        output = mine.nodes.new("CompositorNodeComposite")
+    mine, output = empty_tree(made)
     output.name = "Out"
     for layer in ("Front", "Back"):
         node = mine.nodes.new("CompositorNodeRLayers")
@@ -89,16 +80,8 @@ def file_output() -> dict[str, Any]:
     """A File Output node on the picture and on a pass: silent while we render, painted when the user renders."""
     made = scene(2, SIZE)
     made.view_layers[0].use_pass_z = True
-    if MODERN:
-        mine = bpy.data.node_groups.new("Mine", "CompositorNodeTree")
-        made.compositing_node_group = mine
-        mine.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        mine.nodes.new("NodeGroupOutput").name = "Out"
-    else:
-        made.use_nodes = True
-        mine = made.node_tree
-        mine.nodes.clear()
-        mine.nodes.new("CompositorNodeComposite").name = "Out"
+    mine, output = empty_tree(made)
+    output.name = "Out"
     source = mine.nodes.new("CompositorNodeRLayers")
     file = mine.nodes.new("CompositorNodeOutputFile")
     file.name = "Files"
@@ -113,7 +96,7 @@ def file_output() -> dict[str, Any]:
         file.file_slots.new("Picture")
         file.file_slots.new("Depth")
     file.format.file_format, file.format.color_depth = "OPEN_EXR", "32"
-    mine.links.new(source.outputs["Image"], mine.nodes["Out"].inputs[0])
+    mine.links.new(source.outputs["Image"], output.inputs[0])
     mine.links.new(source.outputs["Image"], file.inputs[0])
     mine.links.new(source.outputs["Depth"], file.inputs[1])
     result: dict[str, Any] = {"error": error_of(bpy.ops.styletx.stylize_render)}
@@ -180,13 +163,8 @@ def scenes() -> dict[str, Any]:
 def without_render() -> dict[str, Any]:
     """A tree that uses no render; and a scene that is linked from another file."""
     made = scene(1, SIZE)
-    if MODERN:
-        mine = bpy.data.node_groups.new("Mine", "CompositorNodeTree")
-        made.compositing_node_group = mine
-    else:
-        made.use_nodes = True
-        mine = made.node_tree
-        mine.nodes.clear()
+    mine, output = empty_tree(made)
+    mine.nodes.remove(output)
     mine.nodes.new("CompositorNodeRGB")
     result: dict[str, Any] = {"error": error_of(bpy.ops.styletx.stylize_render)}
     result["notices"] = sys.modules[MODULE + ".run"].last.notices
