@@ -88,10 +88,11 @@ def test_strength_zero_shows_the_original_and_nothing_beyond_the_trims(seen: Any
     first, end = case["range"]
     assert [strip for strip in case["after"] if strip not in case["before"]], "nothing was added"
     for frame, plain, zero in zip(case["frames"], case["plain"], case["zero"], strict=True):
-        was, now = pixels(plain), pixels(zero)
-        if name == "vectors" and seen["name"] < "4.3":
+        now = pixels(zero)
+        if plain is None:  # 4.2 cannot show multilayer files
             assert now[..., 3].max() == (1 if first <= frame < end else 0)
             continue
+        was = pixels(plain)
         assert np.abs(over_gray(was) - over_gray(now)).max() <= 2 / 255, (name, frame)
         assert np.abs(was - now)[..., 3].max() <= 2 / 255, (name, frame)
         if first <= frame < end:

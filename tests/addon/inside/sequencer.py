@@ -154,10 +154,13 @@ def paint() -> None:
     bpy.ops.styletx.stylize_strips()
 
 
-def case(made: bpy.types.Scene, *chosen: Any, full: bool = True, kind: str = "PNG") -> dict[str, Any]:
+def case(
+    made: bpy.types.Scene, *chosen: Any, full: bool = True, kind: str = "PNG", shows: bool = True
+) -> dict[str, Any]:
     """Paint strips without and, from the same start, with full strength: what is shown before and after.
 
     kind: of the pictures at full strength; those are of every frame, before ("shown") and after ("full").
+    shows: False where this Blender cannot show the strips, and dies of trying; no pictures from before then.
     """
     name = made.name
     only(made, *chosen)
@@ -167,7 +170,7 @@ def case(made: bpy.types.Scene, *chosen: Any, full: bool = True, kind: str = "PN
     frames = [max(first - 1, 0), first, (first + end) // 2, end - 1, end]
     run = sys.modules[MODULE + ".run"]
     found: dict[str, Any] = {"frames": frames, "names": names, "range": [first, end]}
-    found["plain"] = shots(made, f"{name}_plain", frames)
+    found["plain"] = shots(made, f"{name}_plain", frames) if shows else [None] * len(frames)
     made.frame_set(first)
     found["before"] = state(made)
     before = dump(made)
@@ -186,7 +189,8 @@ def case(made: bpy.types.Scene, *chosen: Any, full: bool = True, kind: str = "PN
             if strip.type != "SOUND":
                 strip.blend_alpha, strip.blend_type = (found["before"][strip.name][k] for k in ("alpha", "blend"))
         made.styletx.strength = 1.0
-        found["shown"] = shots(made, f"{name}_shown", list(range(first, end)))
+        if shows:
+            found["shown"] = shots(made, f"{name}_shown", list(range(first, end)))
         paint()
         found["full"] = shots(made, f"{name}_full", list(range(first, end)), kind)
     return found
@@ -310,7 +314,7 @@ def vectors() -> dict[str, Any]:
     for file in files[1:]:
         strip.elements.append(file)
     trim(strip, 2, 3)
-    found = case(made, strip, kind="OPEN_EXR")
+    found = case(made, strip, kind="OPEN_EXR", shows=bpy.app.version >= (4, 3))
     found["config"] = sys.modules[MODULE + ".scene_job"].color_config()
     return found
 
