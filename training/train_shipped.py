@@ -26,11 +26,11 @@ from training.painters import paint
 
 # name of the file that ships: method, its styles, the training whose weights it begins with, steps
 RECIPES: dict[str, tuple[str, tuple[str, ...], str | None, int]] = {
-    "johnson-oil": ("johnson", ("oil",), None, 6000),
-    "johnson-stained_glass": ("johnson", ("stained_glass",), "johnson-oil", 3000),
-    "reconet-oil": ("reconet", ("oil",), None, 6000),
-    "dumoulin": ("dumoulin", tuple(paint_styles.TAUGHT), "johnson-oil", 12000),
-    "adain": ("adain", (), None, 12000),
+    "johnson-oil": ("johnson", ("oil",), None, 3600),
+    "johnson-stained_glass": ("johnson", ("stained_glass",), "johnson-oil", 1800),
+    "reconet-oil": ("reconet", ("oil",), None, 3600),
+    "dumoulin": ("dumoulin", tuple(paint_styles.TAUGHT), "johnson-oil", 4800),
+    "adain": ("adain", (), None, 4800),
 }
 
 # fmt: off
