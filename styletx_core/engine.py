@@ -22,7 +22,8 @@ from styletx_core.job import Job, Style, ViewSettings
 from styletx_core.keyed import at
 from styletx_core.motion import MotionSource, make_motion
 from styletx_core.output import FrameWriter, encode_movie, write_preview
-from styletx_core.painting import AnchorPainter, ChainPainter, Painter, Stepped
+from styletx_core.painting import AnchorPainter, ChainPainter, Painted, Painter, Stepped
+from styletx_core.pipeline import Behind
 from styletx_core.regions import Regions
 from styletx_core.registry import method_info
 from styletx_core.results import Errors, Progress, Results, open_results
@@ -76,6 +77,7 @@ class _Run:
         self.cancelled = cancelled
         # For the sentence when something fails that nobody foresaw.
         self.doing = PREPARING
+        self.failed: str | None = None  # what else was being done, beside that, when it failed
         self.device = job.settings.device
 
     def check(self) -> None:
@@ -174,27 +176,43 @@ class _Run:
         """
         total, asked = len(wanted), set(wanted)
         clock = _Clock(total, len(asked.intersection(numbers)))
-        with closing(painter.paint(numbers)) as work:
+
+        def write(made: tuple[Painted, dict[str, np.ndarray]]) -> Painted:
+            """Beside the painting of the next frame: all of `errors` and `results` is this thread's."""
+            painted, state = made
+            number = painted.frame.number
+            try:
+                if number in asked and number not in done:
+                    writer.write(number, *painter.put_back(painted, writer.encoding))
+                errors.pop(number, None)
+                if number in asked and painted.errors is not None:
+                    errors[number] = painted.errors
+                if results is not None:
+                    results.save(Progress(number, state, errors))
+            except BaseException:
+                self.failed = f"stylizing frame {number}"
+                raise
+            return painted
+
+        def told(finished: Iterable[Painted]) -> Iterator[FrameDone]:
+            for painted in finished:
+                number = painted.frame.number
+                if number in asked:
+                    index, seconds, eta = clock.tick()
+                    ours, alone = painted.errors or (None, None)
+                    path = str(writer.path(number))
+                    yield FrameDone(number, index, total, path, seconds, eta, temporal_error=ours, alone_error=alone)
+
+        with Behind(write) as behind, closing(painter.paint(numbers)) as work:
             for made in work:
                 if isinstance(made, Stepped):
+                    yield from told(behind.finished())
                     yield self.step(made, clock)
                     continue
-                number = made.frame.number
                 yield from map(Notice, painter.told())
                 self.device = painter.device
-                if number in asked and number not in done:
-                    writer.write(number, *painter.put_back(made, writer.encoding))
-                errors.pop(number, None)
-                if number in asked and made.errors is not None:
-                    errors[number] = made.errors
-                if results is not None:
-                    results.save(Progress(number, painter.state(), errors))
-                if number not in asked:
-                    continue
-                index, seconds, eta = clock.tick()
-                ours, alone = made.errors or (None, None)
-                path = str(writer.path(number))
-                yield FrameDone(number, index, total, path, seconds, eta, temporal_error=ours, alone_error=alone)
+                yield from told(behind.put((made, painter.state())))
+            yield from told(behind.rest())
 
     def step(self, made: Stepped, clock: _Clock) -> StepDone:
         """Reports a step of a method that takes them, and shows it in the preview."""
@@ -340,17 +358,18 @@ def _disk_full(cause: BaseException | None, job: Job) -> bool:
 
 
 def _disk_is_full(work: _Run) -> WorkError:
-    return WorkError(f"The disk is full while {work.doing}; free some space: {KEPT}.")
+    return WorkError(f"The disk is full while {work.failed or work.doing}; free some space: {KEPT}.")
 
 
 def _explained(error: Exception, work: _Run) -> WorkError:
     """One sentence for an error of the system or of a library."""
+    doing = work.failed or work.doing
     if isinstance(error, OSError) and _disk_full(error, work.job):
         return _disk_is_full(work)
     if is_out_of_memory(error):
         cure = "close other programs or give smaller frames"
         if not work.device.startswith("cpu"):
             cure = "close other programs, give smaller frames, or choose the device cpu (--device cpu)"
-        return WorkError(f"The memory of {work.device} is full while {work.doing}; {cure}: {KEPT}.")
+        return WorkError(f"The memory of {work.device} is full while {doing}; {cure}: {KEPT}.")
     text = " ".join(str(error).split()) or "no reason given"
-    return WorkError(f"{work.doing.capitalize()} failed with {type(error).__name__} ({text}); {KEPT}.")
+    return WorkError(f"{doing.capitalize()} failed with {type(error).__name__} ({text}); {KEPT}.")

@@ -13,6 +13,8 @@ GIB = 2**30
 PROCESS = 0.6 * GIB  # Python, PyTorch and the weights
 STILL = 64  # bytes a pixel of a single picture: as read, as shown, as painted, and on its way into a file
 SHOT = 640  # ... of a shot: a piece of it, from one anchor to the next, with its motion (see `temporal`)
+AHEAD = 24_000_000  # pixels of frames that are read ahead at most, or else one frame
+AHEAD_BYTES = 36  # of such a pixel: its color and its motion, in half precision
 ENLARGED = 24  # ... of a frame that is enlarged for small strokes, before and after
 OWN_SIDE = 540  # of larger frames than this, forms come from one whose shorter side is so long
 # What a method's pass over one picture may take. Larger pictures are painted in tiles. It is a constant, not a share
@@ -45,6 +47,8 @@ def estimate(
     megapixels) take less than this says. Raises InputError for an unknown method.
     """
     host = PROCESS + width * height * (SHOT if shot else STILL)
+    if shot:
+        host += min(12 * width * height, AHEAD) * AHEAD_BYTES
     if not method_info(method).stepwise:
         larger = max(1.0, min(1.0, OWN_SIDE / min(width, height)) / size)
         width, height = round(width * larger), round(height * larger)

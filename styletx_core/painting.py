@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -14,15 +15,17 @@ from styletx_core.color import ViewTransform, put_back, to_picture
 from styletx_core.frugal import Frugal
 from styletx_core.job import Settings
 from styletx_core.keyed import at
+from styletx_core.memory import AHEAD
 from styletx_core.methods.base import Guide, Method, Step, Tiling
 from styletx_core.methods.colors import luma, with_chroma
 from styletx_core.motion import Motion, MotionSource
+from styletx_core.pipeline import ahead
 from styletx_core.regions import Composite, Layer, Regions, together
 from styletx_core.registry import load
 from styletx_core.results import Progress
 from styletx_core.shot import Encoding, Frame, Shot
 from styletx_core.spread import spread
-from styletx_core.temporal import Anchor, Blend, Way, blend, pieces, temporal_error
+from styletx_core.temporal import EVERY, Anchor, Blend, Way, blend, pieces, temporal_error
 from styletx_core.warp import warp
 
 STATISTICS_FRAMES = 8  # of the shot, from which the method's statistics are fixed
@@ -63,21 +66,40 @@ class Seen:
     picture: np.ndarray
     layers: list[Layer]
 
-    def lighter(self, picture: np.ndarray) -> Seen:
-        """Without the passes, once motion and layers have been taken from them, and with this picture."""
+    def lighter(self, picture: np.ndarray, half: bool) -> Seen:
+        """For keeping many: with this picture, and without the passes, from which motion and layers were taken.
+
+        half: colors in half precision, as their file has them.
+        """
         frame = replace(self.frame, vector=None, depth=None, index=None, crypto=None, mattes={})
-        return replace(self, frame=frame, picture=picture)
+        return replace(self, frame=_in(np.float16, frame) if half else frame, picture=picture)
+
+    def full(self) -> Seen:
+        """The colors in float32 again."""
+        return replace(self, frame=_in(np.float32, self.frame))
 
     def composite(self) -> Composite:
         """For the paint of its layers."""
         return Composite(self.picture, [layer.share for layer in self.layers])
 
 
+class Next(NamedTuple):
+    """A frame that was read ahead, and the motion from it back to the one that was read before."""
+
+    seen: Seen
+    motion: Motion | None
+
+
 class Painter:
     """Paints each frame alone. The method's statistics are those of the whole shot all the same.
 
+    Frames are read beside the painting (`coming`): what that uses - shot, regions, motion, check - is used by a thread
+    while frames are painted, and by nobody else.
+
     check: called between the steps of a frame; may raise to end the work. begin: told the frame that is worked on.
     """
+
+    reads_ahead = 1  # frames
 
     def __init__(
         self,
@@ -123,12 +145,36 @@ class Painter:
 
     def paint(self, numbers: Sequence[int]) -> Work:
         """Paints frames, in order; yields each as Painted, and on the way the method's steps, if it takes any."""
-        for number in numbers:
-            seen = self.look(number)
-            composite = seen.composite()
-            for layer in seen.layers:
-                composite.add((yield from self.steps(seen, layer, self.guide(seen, layer))), layer.share)
-            yield Painted(seen.frame, seen.picture, composite.result)
+        with closing(self.coming(numbers)) as coming:
+            for seen, _ in coming:
+                self.begin(seen.frame.number)
+                composite = seen.composite()
+                for layer in seen.layers:
+                    composite.add((yield from self.steps(seen, layer, self.guide(seen, layer))), layer.share)
+                yield Painted(seen.frame, seen.picture, composite.result)
+
+    def coming(self, numbers: Iterable[int], last: Seen | None = None) -> Generator[Next, None, None]:
+        """The frames in this order, read ahead in a thread. last: the one before the first, for its motion."""
+
+        def take(number: int) -> Next:
+            nonlocal last
+            before, last = last, self.look(number)
+            motion = self.between(before, last) if before is not None and self.moves(before, last) else None
+            return Next(self.kept(last), motion)
+
+        return ahead(numbers, take, self.reads_ahead)
+
+    def moves(self, before: Seen, now: Seen) -> bool:
+        """Whether the motion between two frames that follow each other is asked for."""
+        return False
+
+    def between(self, before: Seen, now: Seen) -> Motion | None:
+        self.check()
+        return self.motion.between(before.frame, now.frame, before.picture, now.picture)
+
+    def kept(self, seen: Seen) -> Seen:
+        """What is needed of a frame that has been read."""
+        return seen
 
     def state(self) -> dict[str, np.ndarray]:
         """What `resume` needs to go on from here, beside the shot."""
@@ -149,7 +195,6 @@ class Painter:
         return frame, to_picture(frame, self.shot.encoding, self.transform)
 
     def look(self, number: int) -> Seen:
-        self.begin(number)
         frame, picture = self.read(number)
         layers = self.regions.layers(frame) if self.strength(number) > 0 else []
         if self.method.info.uses_masks and layers:
@@ -186,7 +231,8 @@ class Painter:
 class ChainPainter(Painter):
     """For methods that start from the result of the frame before (Ruder et al. 2016, section 4.1)."""
 
-    last: tuple[Seen, np.ndarray] | None = None  # the frame before and its result, float16
+    before: Seen | None = None  # the frame before the first
+    last: np.ndarray | None = None  # the result of the frame before, float16, None where nothing was painted
 
     @staticmethod
     def needed(
@@ -202,33 +248,35 @@ class ChainPainter(Painter):
         return [number for number in numbers if start <= number <= missing[-1]]
 
     def paint(self, numbers: Sequence[int]) -> Work:
-        for number in numbers:
-            seen, errors = self.look(number), None
-            composite = seen.composite()
-            motion = None
-            if self.last is not None and seen.layers:
-                motion = self.motion.between(self.last[0].frame, seen.frame, self.last[0].picture, seen.picture)
-            previous = visible = None
-            if motion is not None and self.last is not None and self.settings.stability > 0:
-                previous = np.clip(warp(self.last[1].astype(np.float32), motion.offset, "lanczos"), 0, 1)
-                visible = motion.visible * np.float32(self.settings.stability)
-            for layer in seen.layers:
-                guide = replace(self.guide(seen, layer), previous=previous, visible=visible)
-                composite.add((yield from self.steps(seen, layer, guide)), layer.share)
-            stylized = composite.result
-            if motion is not None and self.last is not None:
-                error = temporal_error(stylized, self.last[1].astype(np.float32), motion)
-                errors = None if error is None else (error, None)
-            # half precision on purpose, and used as such: what is saved to resume from is what the next frame has
-            self.last = (seen, stylized.astype(np.float16)) if seen.layers else None
-            yield Painted(seen.frame, seen.picture, stylized, errors)
+        with closing(self.coming(numbers, self.before)) as coming:
+            for seen, motion in coming:
+                self.begin(seen.frame.number)
+                errors, composite = None, seen.composite()
+                last = None if self.last is None else self.last.astype(np.float32)
+                previous = visible = None
+                if motion is not None and last is not None and self.settings.stability > 0:
+                    previous = np.clip(warp(last, motion.offset, "lanczos"), 0, 1)
+                    visible = motion.visible * np.float32(self.settings.stability)
+                for layer in seen.layers:
+                    guide = replace(self.guide(seen, layer), previous=previous, visible=visible)
+                    composite.add((yield from self.steps(seen, layer, guide)), layer.share)
+                stylized = composite.result
+                if motion is not None and last is not None:
+                    error = temporal_error(stylized, last, motion)
+                    errors = None if error is None else (error, None)
+                # half precision on purpose, and used as such: what is saved to resume from is what the next frame has
+                self.last = stylized.astype(np.float16) if seen.layers else None
+                yield Painted(seen.frame, seen.picture, stylized, errors)
+
+    def moves(self, before: Seen, now: Seen) -> bool:
+        return bool(before.layers and now.layers)
 
     def state(self) -> dict[str, np.ndarray]:
-        return {} if self.last is None else {"output": self.last[1]}
+        return {} if self.last is None else {"output": self.last}
 
     def resume(self, progress: Progress) -> None:
         if "output" in progress.temporal:
-            self.last = self.look(progress.last), progress.temporal["output"]
+            self.before, self.last = self.look(progress.last), progress.temporal["output"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +295,9 @@ class AnchorPainter(Painter):
     uncovers is its own.
     """
 
+    ends: set[int]  # the frames that are anchors
+    moving: set[int]  # those with motion back to the one before
+
     @staticmethod
     def needed(
         numbers: Sequence[int], wanted: Sequence[int], done: Collection[int], progress: Progress | None
@@ -259,27 +310,50 @@ class AnchorPainter(Painter):
         return [n for _, own in pieces(numbers) if (some := missing.intersection(own)) for n in own if n <= max(some)]
 
     def paint(self, numbers: Sequence[int]) -> Work:
-        before: _Result | None = None
-        asked = set(numbers)
+        asked, plan, order = set(numbers), list[tuple[Sequence[int], list[int]]](), list[int]()
+        self.ends, self.moving = set(), set()
+        # all that the next piece needs, while this one is painted, unless frames are large
+        self.reads_ahead = max(1, min(EVERY - 1, AHEAD // (self.shot.width * self.shot.height)))
         for piece, own in pieces(self.shot.numbers):
-            wanted = [number for number in own if number in asked]
-            last, before = before, None
-            for result, painted in self.piece(piece, last) if wanted else ():
-                if painted.frame.number in wanted:
-                    yield painted
-                if painted.frame.number == wanted[-1]:
-                    before = result if wanted[-1] == piece[-1] else None
-                    break
+            if wanted := [number for number in own if number in asked]:
+                joined = bool(plan) and plan[-1][1][-1] == piece[0]  # the anchor between two pieces is read once
+                plan.append((piece, wanted))
+                order += piece[joined:]
+                if any(self.strength(number) > 0 for number in piece):
+                    self.moving.update(piece[1:])
+                self.ends.update((piece[0], piece[-1]))
+        before: _Result | None = None
+        with closing(self.coming(order)) as coming:
+            for piece, wanted in plan:
+                if before is not None and before.seen.frame.number != piece[0]:
+                    before = None
+                for result, painted in self.piece(piece, coming, before):
+                    before = result
+                    if painted.frame.number in wanted:
+                        yield painted
+                    if painted.frame.number == wanted[-1]:
+                        break
 
-    def piece(self, numbers: Sequence[int], before: _Result | None) -> Iterator[tuple[_Result, Painted]]:
+    def moves(self, before: Seen, now: Seen) -> bool:
+        return now.frame.number in self.moving
+
+    def between(self, before: Seen, now: Seen) -> Motion | None:
+        motion = super().between(before, now)
+        return motion and motion.compact()
+
+    def kept(self, seen: Seen) -> Seen:
+        # pictures of the anchors are needed all the time, others are sooner made again than kept
+        picture = seen.picture if seen.frame.number in self.ends else _NO_PICTURE
+        return seen.lighter(picture, self.shot.bit_depth == "half")
+
+    def piece(
+        self, numbers: Sequence[int], coming: Iterator[Next], before: _Result | None
+    ) -> Iterator[tuple[_Result, Painted]]:
         """The frames from one anchor to the next. before: the first of them, where it is there already."""
-        frames, motions = [before.seen if before else self.look(numbers[0])], list[Motion | None]()
-        still = all(self.strength(number) == 0 for number in numbers)
-        for number in numbers[1:]:
-            frames.append(self.look(number))
-            motions.append(None if still else self.between(frames[-2], frames[-1]))
-            # pictures of the anchors are needed all the time, others are sooner made again than kept
-            frames[-2] = frames[-2].lighter(frames[0].picture if len(frames) == 2 else _NO_PICTURE)
+        frames, motions = [before.seen if before else next(coming).seen.full()], list[Motion | None]()
+        for seen, motion in islice(coming, len(numbers) - 1):
+            frames.append(seen)
+            motions.append(motion)
         first, second, steps = frames.pop(0), frames[-1], len(frames)
         anchors = _Anchors(self, first, second)
         last = before or self.anchor(first, anchors)
@@ -292,14 +366,14 @@ class AnchorPainter(Painter):
             after.append(after[-1].full().after(motion and motion.full()).compact())
         way = here
         for place in range(1, steps + 1):
-            seen, motion = frames.pop(0), motions.pop(0)  # they are large, and not needed any more
+            seen, motion = frames.pop(0).full(), motions.pop(0)  # they are large, and not needed any more
             if seen.picture is _NO_PICTURE:
                 seen = replace(seen, picture=to_picture(seen.frame, self.shot.encoding, self.transform))
             motion = motion and motion.full()
             self.begin(seen.frame.number)
             self.check()
             way, ahead = way.before(motion), after.pop().full()
-            if seen is second:
+            if place == steps:
                 now = self.anchor(seen, anchors)
             elif not seen.layers:
                 now = _Result(seen, {}, {})
@@ -309,11 +383,6 @@ class AnchorPainter(Painter):
                 now = self.steady(seen, mix, anchors, last)
             yield now, self.painted(now, last, motion)
             last = now
-
-    def between(self, before: Seen, now: Seen) -> Motion | None:
-        self.check()
-        motion = self.motion.between(before.frame, now.frame, before.picture, now.picture)
-        return motion and motion.compact()
 
     def anchor(self, seen: Seen, anchors: _Anchors) -> _Result:
         paint = {layer.key: anchors.paint(seen, self.guide(seen, layer)) for layer in seen.layers}
@@ -400,6 +469,12 @@ class _Pictures(Sequence[np.ndarray]):
         if isinstance(index, slice):
             return _Pictures(self.numbers[index], self.read)
         return self.read(self.numbers[index])
+
+
+def _in(kind: type[np.floating[Any]], frame: Frame) -> Frame:
+    """A frame with its colors in this precision."""
+    alpha = None if frame.alpha is None else frame.alpha.astype(kind, copy=False)
+    return replace(frame, rgb=frame.rgb.astype(kind, copy=False), alpha=alpha)
 
 
 def _joined(errors: list[tuple[float, float, float]]) -> tuple[float, float] | None:

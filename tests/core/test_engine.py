@@ -179,11 +179,12 @@ def whole(request: pytest.FixtureRequest, material: Material, tmp_path: Path) ->
 def test_a_closed_run_goes_on(whole: tuple[Job, dict[str, bytes]], tmp_path: Path, after: int) -> None:
     job, expected = whole
     interrupt(job, after)
-    assert len(contents(tmp_path / "out")) == after
+    kept = len(contents(tmp_path / "out"))
+    assert after <= kept <= after + 2  # and those that were on their way into a file
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("shot*")}
     done = finish(job)
     assert contents(tmp_path / "out") == expected
-    assert done.kept == after
+    assert done.kept == kept
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
@@ -267,9 +268,8 @@ def test_cancelled_within_a_frame(material: Material, tmp_path: Path) -> None:
         if isinstance(event, FrameDone):
             done.append(event)
             limit = asked + 3 if len(done) == 2 else limit
-    assert len(done) == 2
-    assert asked == limit + 1
-    assert len(contents(tmp_path)) == len(done)
+    assert 2 <= len(done) <= 4 < FRAMES
+    assert len(done) <= len(contents(tmp_path)) <= len(done) + 2
 
 
 # Other people's files
@@ -300,7 +300,7 @@ def test_an_interrupted_overwrite_never_mixes_two_jobs(material: Material, tmp_p
     finish(make_job(material, material.frames, out))
     changed = make_job(material, material.frames, out, settings__strength=0.5, output__overwrite=True)
     interrupt(changed, 2)
-    assert len(contents(out)) == 2
+    assert 2 <= len(contents(out)) <= 4
     finish(changed)
     finish(make_job(material, material.frames, tmp_path / "clean", settings__strength=0.5))
     assert contents(out) == contents(tmp_path / "clean")
@@ -486,12 +486,12 @@ def test_too_little_memory(material: Material, tmp_path: Path) -> None:
 
 
 def test_a_frame_that_breaks_in_the_middle(material: Material, tmp_path: Path) -> None:
-    source = write_frames(tmp_path / "in", EVERY + 4)
+    source = write_frames(tmp_path / "in", 4 * EVERY)
     job = make_job(material, source, tmp_path / "out", settings__strength=0.5)
-    path = source / f"shot_{EVERY + 3:04d}.png"
+    path = source / f"shot_{3 * EVERY + 3:04d}.png"  # which has not yet been read ahead when the first frame is done
     with pytest.raises((InputError, WorkError), match=path.name), closing(run(job)) as events:
         for event in events:
             if isinstance(event, FrameDone):
                 path.write_bytes(path.read_bytes()[:200])
     # a frame is made of the anchors around it, so the last whole piece is kept
-    assert sorted(contents(tmp_path / "out")) == [f"shot_{n:04d}.png" for n in range(1, EVERY + 2)]
+    assert sorted(contents(tmp_path / "out")) == [f"shot_{n:04d}.png" for n in range(1, 3 * EVERY + 2)]

@@ -8,7 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from styletx_core.motion import Motion
@@ -167,6 +167,7 @@ def test_an_old_outline_is_not_left_on_the_background() -> None:
 @given(
     st.floats(-0.02, 0.02), st.floats(0.98, 1.02), st.floats(-2, 2), st.floats(-2, 2), st.integers(2, EVERY)
 )  # fmt: skip
+@settings(deadline=None)
 def test_ways_add_up(angle: float, zoom: float, dx: float, dy: float, steps: int) -> None:
     """Any camera roll, zoom and pan: the steps to an anchor lead to the same place as the one movement."""
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
