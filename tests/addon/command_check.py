@@ -3,18 +3,18 @@
 
     python tests/addon/command_check.py CHROOT PYTHON
 
-CHROOT and PYTHON as in window_check.py. Installs the zip in the tree, makes a file there, runs the commands, prints
-what they said and exits with 1 where something is not as it should be.
+CHROOT and PYTHON as in window.py. Installs the zip in the tree, makes a file there, runs the commands, prints what they
+said and exits with 1 where something is not as it should be.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-INSIDE = Path("/tmp/styletx_command")
+sys.path.insert(0, str(Path(__file__).parent))
+from window import INSIDE, prepare, run, told
+
 MAKE = f"""
 import bpy
 scene = bpy.context.scene
@@ -29,13 +29,7 @@ SEE = "import bpy; s = bpy.context.scene; print('SEEN', s.styletx.result_last, s
 
 
 def main(chroot: Path, python: Path) -> int:
-    root = Path(__file__).resolve().parents[2]
-    tool = root.parent / "shared" / "tools" / "blender_chroot.sh"
-    here = chroot / str(INSIDE)[1:]
-    subprocess.run(["rm", "-rf", str(here)], check=True)
-    here.mkdir(parents=True)
-    subprocess.run([sys.executable, str(root / "build.py"), "--python", "any", "--output", str(here)], check=True)
-    (here / "style.png").write_bytes((root / "styletx_core" / "assets" / "styles" / "oil.png").read_bytes())
+    here = prepare(chroot)
     (here / "make.py").write_text(MAKE, "utf-8")
     paint = f"blender shot.blend --command styletx render --style {INSIDE}/style.png --worker {python.absolute()}"
     commands = [
@@ -49,30 +43,18 @@ def main(chroot: Path, python: Path) -> int:
         "blender shot.blend --command styletx resume",
         "blender shot.blend --command styletx test",
     ]
-    lines = [f"cd {INSIDE}", f"export BLENDER_USER_RESOURCES={INSIDE}/user", "mkdir -p $BLENDER_USER_RESOURCES",
-             "blender --command extension install-file -r user_default -e styletx-*-any.zip",
-             "blender -b --python make.py"]  # fmt: skip
+    lines = ["blender -b --python make.py"]
     for number, command in enumerate(commands):
         lines.append(f"{command} >out{number}.txt 2>&1; echo $? >rc{number}.txt")
-    (here / "run.sh").write_text("\n".join(lines) + "\n", "utf-8")
-    mounted = []
-    try:
-        for folder in (python.absolute().parents[1], Path(os.path.realpath(python)).parents[1]):
-            inside = chroot / str(folder)[1:]
-            inside.mkdir(parents=True, exist_ok=True)
-            if not os.path.ismount(inside):
-                subprocess.run(["mount", "--bind", str(folder), str(inside)], check=True)
-                mounted.append(inside)
-        with (here / "log.txt").open("w") as log:
-            subprocess.run(["bash", str(tool), str(chroot), "run", "bash", f"{INSIDE}/run.sh"], stdout=log, stderr=log)
-    finally:
-        for inside in mounted:
-            subprocess.run(["umount", "-l", str(inside)])
+    log = run(chroot, python, lines)
+    if not (here / "shot.blend").is_file():
+        print(log[-3000:])
+        return told({"the file was made": False})
     outs = [(here / f"out{number}.txt").read_text(errors="replace") for number in range(len(commands))]
     codes = [int((here / f"rc{number}.txt").read_text()) for number in range(len(commands))]
     for command, code, out in zip(commands, codes, outs, strict=True):
-        told = "\n".join(line for line in out.splitlines() if "Fra:" not in line)
-        print(f"$ {command}   -> {code}\n{told}\n")
+        said = "\n".join(line for line in out.splitlines() if "Fra:" not in line)
+        print(f"$ {command}   -> {code}\n{said}\n")
     checks = {
         "help names the commands": codes[0] == 0 and all(word in outs[0] for word in ("render", "strips", "resume")),
         "a render is painted": codes[1] == 0 and "Painted 3 frames" in outs[1],
@@ -87,9 +69,7 @@ def main(chroot: Path, python: Path) -> int:
         "a worker without PyTorch fails its test": codes[8] == 1 and "cannot import" in outs[8],
         "no traceback": not any("Traceback" in out for out in outs),
     }
-    for name, right in checks.items():
-        print("ok  " if right else "FAIL", name)
-    return 0 if all(checks.values()) else 1
+    return told(checks)
 
 
 if __name__ == "__main__":

@@ -3,22 +3,21 @@
 
     python tests/addon/strips_window_check.py CHROOT PYTHON SHOTS
 
-As window_check.py, which it builds on; the movie is made here, by the Python that runs this.
+See window.py. The movie is made here, by the Python that runs this.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from window_check import INSIDE, outside
+from window import INSIDE, Steps, Window, outside, smooth
+
+SEQUENCER = "SEQUENCE_EDITOR"
 
 
 def movie(folder: Path) -> Path:
@@ -41,85 +40,41 @@ def movie(folder: Path) -> Path:
     return path
 
 
-def judge(seen: dict[str, Any]) -> int:
-    """1 where something is not as it should be."""
-    if not seen:
-        return 1
+def judge(seen: dict[str, Any]) -> dict[str, bool]:
     full, cancel = seen.get("full", {}), seen.get("cancel", {})
-    checks = {
-        "no step raised": not seen.get("trace"),
-        "the panel is there": seen.get("panel"),
-        "the menu has the entry": seen.get("menu"),
-        "the button starts the job": full.get("started"),
+    return {
+        "the panel is there": seen.get("panel", False),
+        "the menu has the entry": seen.get("menu", False),
+        "the button starts the job": full.get("started", False),
         "the job ends well": full.get("state") == "DONE",
         "the panel is drawn while reading and painting": min(full.get("draws", {"": 0}).values()) >= 3,
-        "the interface never stands still for long": full.get("longest", 9) < 2.0,
+        **smooth(full.get("pace", {})),
         "the painted strip lies above, the original is muted": full.get("strips") == [
             ["clip", 1, True, 11, 41], ["clip StyleTX", 2, False, 11, 41]],
         "undo takes it back": seen.get("undone") == [["clip", 1, False, 11, 41]],
         "cancel within a second": cancel.get("seconds", 9) < 1.0 and cancel.get("state") == "CANCELLED",
         "cancel leaves the strips alone": cancel.get("strips") == seen.get("undone"),
     }  # fmt: skip
-    for name, right in checks.items():
-        print("ok  " if right else "FAIL", name)
-    return 0 if all(checks.values()) else 1
 
 
 def inside() -> None:
     import bpy
 
-    sys.path.insert(0, str(INSIDE))
-    import common
-
+    window = Window()
+    common, seen = window.common, window.seen
     made = common.scene(60, (320, 180))
     made.styletx.output = str(common.OUTPUT / "strips")
     made.view_settings.view_transform = "Standard"
     made.name = "Edit"
-    bpy.context.preferences.view.show_splash = False
-    run = sys.modules[common.MODULE + ".run"]
-    panels = sys.modules[common.MODULE + ".panels"]
-    seen: dict[str, Any] = {"version": bpy.app.version_string}
-    draws: dict[str, int] = {}
-    longest = [0.0]
-    drawn = panels.STYLETX_PT_strips.draw
-
-    def counted(self: Any, context: Any) -> None:
-        word = run.current.phase.split()[0] if run.current is not None else "idle"
-        draws[word] = draws.get(word, 0) + 1
-        drawn(self, context)
-
-    def wait(condition: Callable[[], Any], seconds: float) -> Generator[None, None, None]:
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                raise TimeoutError(f"waited {seconds} s in vain, {run.last and (run.last.phase, run.last.error)}")
-            yield
-
-    def shot(name: str) -> Generator[None, None, None]:
-        process = subprocess.Popen(["grim", str(INSIDE / f"{name}.shot.png")])
-        yield from wait(lambda: process.poll() is not None, 30)
-
-    def editor() -> tuple[Any, Any, Any]:
-        window = bpy.context.window_manager.windows[0]
-        area = next(area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR")
-        return window, area, next(region for region in area.regions if region.type == "WINDOW")
-
-    def press(operator: Any, *how: Any) -> Any:
-        window, area, region = editor()
-        with bpy.context.temp_override(window=window, area=area, region=region):
-            return operator(*how)
 
     def strips() -> list[list[Any]]:
         editing = bpy.data.scenes["Edit"].sequence_editor
         return [[s.name, s.channel, s.mute, s.frame_final_start, s.frame_final_end] for s in editing.sequences_all]
 
-    def story() -> Generator[None, None, None]:
+    def story() -> Steps:
         scene = bpy.data.scenes["Edit"]
-        bpy.utils.unregister_class(panels.STYLETX_PT_strips)
-        panels.STYLETX_PT_strips.draw = counted
-        bpy.utils.register_class(panels.STYLETX_PT_strips)
-        window = bpy.context.window_manager.windows[0]
-        area = max(window.screen.areas, key=lambda area: area.width * area.height)
+        window.watch("panels", "STYLETX_PT_strips")
+        area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda area: area.width * area.height)
         area.ui_type = "SEQUENCE_EDITOR"
         yield
         area.spaces.active.view_type = "SEQUENCER_PREVIEW"
@@ -128,69 +83,45 @@ def inside() -> None:
         strip = scene.sequence_editor_create().sequences.new_movie("clip", str(INSIDE / "clip.mp4"), 1, 1)
         strip.frame_offset_start, strip.frame_offset_end = 10, 8
         scene.frame_set(24)
-        for _ in range(10):
-            yield
+        yield from window.rest(10)
         for region in area.regions:
             if region.type == "UI":
                 region.active_panel_category = "StyleTX"
-        press(bpy.ops.sequencer.view_all)
-        for _ in range(20):
-            yield
-        seen["panel"] = draws.get("idle", 0) > 0
+        window.press(SEQUENCER, bpy.ops.sequencer.view_all)
+        yield from window.rest()
+        seen["panel"] = window.draws.get("idle", 0) > 0
         menu = bpy.types.SEQUENCER_MT_strip
-        seen["menu"] = panels.draw_strip_menu in menu._dyn_ui_initialize()
-        yield from shot("strips_panel")
+        seen["menu"] = window.module("panels").draw_strip_menu in menu._dyn_ui_initialize()
+        yield from window.shot("strips_panel")
 
-        press(bpy.ops.ed.undo_push)
-        draws.clear()
-        longest[0] = 0.0
+        window.press(SEQUENCER, bpy.ops.ed.undo_push)
+        window.clear()
         began = time.monotonic()
-        press(bpy.ops.styletx.stylize_strips, "INVOKE_DEFAULT", True)
+        window.press(SEQUENCER, bpy.ops.styletx.stylize_strips, "INVOKE_DEFAULT", True)
         yield
-        seen["full"] = {"started": run.current is not None}
-        yield from wait(lambda: run.current is None or run.current.phase.startswith("Painting frame 2"), 300)
-        yield from shot("strips_painting")
-        yield from wait(lambda: run.current is None, 300)
-        words = {word: count for word, count in draws.items() if word in ("Reading", "Painting")}
-        seen["full"] |= {"state": run.last.state, "error": run.last.error, "draws": words, "longest": longest[0],
-                         "seconds": time.monotonic() - began, "notices": run.last.notices, "strips": strips()}
-        for _ in range(30):
-            yield
-        yield from shot("strips_result")
-        press(bpy.ops.ed.undo)
-        for _ in range(10):
-            yield
+        seen["full"] = {"started": window.run is not None}
+        yield from window.phase("Painting frame 2")
+        yield from window.shot("strips_painting")
+        yield from window.idle()
+        words = {word: window.draws.get(word, 0) for word in ("Reading", "Painting")}
+        run = window.last
+        seen["full"] |= {"state": run.state, "error": run.error, "draws": words, "pace": window.pace(),
+                         "seconds": time.monotonic() - began, "notices": run.notices, "strips": strips()}  # fmt: skip
+        yield from window.rest(30)
+        yield from window.shot("strips_result")
+        window.press(SEQUENCER, bpy.ops.ed.undo)
+        yield from window.rest(10)
         seen["undone"] = strips()
 
         bpy.data.scenes["Edit"].styletx.strength = 0.8
-        press(bpy.ops.styletx.stylize_strips, "INVOKE_DEFAULT", True)
-        yield from wait(lambda: run.current is None or run.current.phase.startswith("Painting frame 1"), 300)
+        window.press(SEQUENCER, bpy.ops.styletx.stylize_strips, "INVOKE_DEFAULT", True)
+        yield from window.phase("Painting frame 1")
         pressed = time.monotonic()
-        press(bpy.ops.styletx.cancel)
-        yield from wait(lambda: run.current is None, 20)
-        seen["cancel"] = {"seconds": time.monotonic() - pressed, "state": run.last.state, "strips": strips()}
+        window.press(SEQUENCER, bpy.ops.styletx.cancel)
+        yield from window.idle(20)
+        seen["cancel"] = {"seconds": time.monotonic() - pressed, "state": window.last.state, "strips": strips()}
 
-    steps = story()
-    last = [time.monotonic()]
-
-    def tick() -> float | None:
-        (INSIDE / "so_far.json").write_text(json.dumps([seen, draws, run.current and run.current.phase]))
-        now = time.monotonic()
-        longest[0] = max(longest[0], now - last[0])
-        last[0] = now
-        try:
-            next(steps)
-            return 0.03
-        except StopIteration:
-            pass
-        except BaseException:
-            import traceback
-
-            seen["trace"] = traceback.format_exc()
-        common.finish(seen)
-        return None
-
-    bpy.app.timers.register(tick, first_interval=2.0, persistent=True)
+    window.tell(story())
 
 
 if __name__ == "__main__":
@@ -198,6 +129,4 @@ if __name__ == "__main__":
         inside()
     else:
         with tempfile.TemporaryDirectory() as name:
-            clip = movie(Path(name))
-            places = [Path(argument) for argument in sys.argv[1:4]]
-            raise SystemExit(judge(outside(places[0], places[1], places[2], Path(__file__), (clip,))))
+            raise SystemExit(outside(__file__, judge, [movie(Path(name))]))
