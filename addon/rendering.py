@@ -7,6 +7,7 @@ rendered and no longer.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -30,6 +31,8 @@ from .shots import TEMPORARY, camera_at, is_temporary, resolution
 
 RECORD = "rendered.json"
 STEM = "frame_"
+NICE = 5
+"""How far a Blender that renders beside the interface stands back, as the worker does."""
 
 
 def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
@@ -169,11 +172,15 @@ def beside(
             raise WorkError(f"A copy of the file could not be saved for rendering: {sentence(error)}") from None
         trust = "--disable-autoexec" if bpy.app.autoexec_fail else "--enable-autoexec"
         told = json.dumps([__package__, work.__module__, work.__name__, arguments])
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         process = subprocess.Popen(
             [bpy.app.binary_path, "--background", trust, file, "--python-expr", _BESIDE, "--", told],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
-            text=True, encoding="utf-8", errors="replace", creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            text=True, encoding="utf-8", errors="replace", creationflags=flags,
         )
+        if hasattr(os, "setpriority"):  # the interface comes first; threads take this from the one that starts them
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
         assert process.stdout is not None
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         reader = threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True)

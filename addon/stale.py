@@ -258,6 +258,10 @@ def _changed(updates: Iterable[Any], moved_in_time: bool) -> bool:
     return any(_matters(update, moved_in_time) for update in updates)
 
 
+def _playing() -> bool:
+    return any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
+
+
 @persistent
 def on_update(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
     """Mark scenes with results as changed when something in view of the handler changed."""
@@ -275,11 +279,14 @@ def on_update(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> None:
     if graph.as_pointer() not in _known_graphs:
         # a new window, view layer or file: everything in it is updated, so the updates say nothing
         _known_graphs.add(graph.as_pointer())
-        for other, state in watched:
-            state.changed = state.rendered != fingerprint(other, state.layer)
+        certain = False
     elif _changed(graph.updates, moved):
-        for _, state in watched:
-            state.changed = True
+        # who starts to play has all that is animated updated once, at the same frame, and that says nothing either
+        certain = not _playing()
+    else:
+        return
+    for other, state in watched:
+        state.changed = certain or state.rendered != fingerprint(other, state.layer)
 
 
 @persistent

@@ -51,7 +51,8 @@ class Worker:
         # PYTHONPATH and the like are meant for Blender's Python, or for the shell's, not for this one
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         own = [sys.executable, "-I"] if python == sys.executable else [python]
-        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        # on other systems than Windows the worker steps back by itself
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         try:
             self._process = subprocess.Popen(
                 [*own, "-c", BOOT, packages, sys.implementation.cache_tag],

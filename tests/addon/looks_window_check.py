@@ -29,6 +29,7 @@ def judge(seen: dict[str, Any]) -> dict[str, bool]:
         **smooth(preview.get("pace", {})),
         "regions are painted": seen.get("regions", {}).get("state") == "DONE",
         "the painted frames play": seen.get("playing") == [True, "SEQUENCE"],
+        "they are out of date by an edit, not by playing": seen.get("out of date") == ["", "the scene changed"],
     }
 
 
@@ -51,10 +52,10 @@ def inside() -> None:
         shown.workspace = bpy.data.workspaces["Compositing"]
         yield from window.rest(3)
         common.user_tree(scene)
-        window.press(NODES, bpy.ops.screen.area_split, direction="VERTICAL", factor=0.5)
+        window.press(NODES, bpy.ops.screen.area_split, direction="VERTICAL", factor=0.35)
         yield from window.rest(3)
         nodes = [area for area in shown.screen.areas if area.ui_type == NODES]
-        nodes[-1].ui_type = IMAGES
+        max(nodes, key=lambda area: area.width).ui_type = IMAGES
         for kind in (NODES, IMAGES):
             for area in [area for area in shown.screen.areas if area.ui_type == kind]:
                 area.spaces.active.show_region_ui = True
@@ -63,6 +64,7 @@ def inside() -> None:
             for region in area.regions:
                 if region.type == "UI" and area.ui_type in (NODES, IMAGES):
                     region.active_panel_category = "StyleTX"
+        window.press(NODES, bpy.ops.node.view_all)
         seen["library"] = [item[1] for item in library.items()]
         state.library = library.items()[1][0]
         seen["chosen"] = state.style == library.items()[1][0]
@@ -103,6 +105,13 @@ def inside() -> None:
         space = next(a for a in editors if getattr(a.spaces.active, "image", None) is not None).spaces.active
         seen["playing"] = [shown.screen.is_animation_playing, space.image.source]
         yield from window.shot("regions")
+
+        # playing changes nothing; an edit does, while it plays too
+        out_of_date = window.module("properties").out_of_date
+        seen["out of date"] = [out_of_date(scene)]
+        bpy.data.objects["Light"].location.x += 1
+        yield from window.rest()
+        seen["out of date"].append(out_of_date(scene))
 
     window.tell(story())
 

@@ -58,8 +58,6 @@ def inside() -> None:
         yield
         sidebar = next(region for region in area.regions if region.type == "UI")
         sidebar.active_panel_category = "StyleTX"
-        for node, x in zip(common.tree(made).nodes, (900, 0, 500, 900), strict=True):
-            node.location = (x, -220 if node.bl_idname == "CompositorNodeViewer" else 0)
         yield from window.rest(10)
         window.press(NODES, bpy.ops.node.view_all)
         space.backdrop_offset = (0.0, 160.0)

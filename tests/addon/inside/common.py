@@ -87,6 +87,8 @@ def user_tree(made: bpy.types.Scene) -> Any:
     mine.links.new(layers.outputs["Image"], exposure.inputs["Image"])
     mine.links.new(exposure.outputs["Image"], output.inputs[0])
     mine.links.new(layers.outputs["Image"], viewer.inputs["Image"])
+    for node, place in ((exposure, (500, 0)), (output, (900, 0)), (viewer, (900, -220))):
+        node.location = place
     return mine
 
 
