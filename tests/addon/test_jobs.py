@@ -60,7 +60,7 @@ def chaos(blender: Blender, tmp_path_factory: pytest.TempPathFactory) -> Any:
 FAILURES = {
     "scene_deleted": ("Doomed", 2),
     "strip_deleted": ("clip", 6),
-    "disk_full_painting": ("free space", 2),
+    "disk_full_painting": ("space", 2),
     "disk_full_rendering": ("make room", 2),
     "worker_killed": ("killed", 2),
     "style_removed": ("style.png", 1),
