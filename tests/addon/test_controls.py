@@ -86,9 +86,18 @@ def test_regions_are_painted_in_their_own_styles(blender: Blender, tmp_path: Pat
     inside = eroded(ball)
     assert np.array_equal(rest[inside], plain[inside]), "the ball is kept"
     assert np.abs(rest - plain)[~dilated(ball)][..., :3].max() > 0.05
+    # where a region covers a pixel whole, or not at all, it is that of the style alone, or of the render
+    assert np.abs(only - ink)[inside].max() <= 1 / 255 and np.abs(two - oil)[inside].max() <= 1 / 255
+    assert np.abs(rest - ink)[~dilated(ball)].max() <= 1 / 255
     both = painted["ball in another style"]
     assert np.abs(both - plain)[inside][..., :3].mean() > 0.01
     assert np.abs(both - rest)[inside][..., :3].mean() > 0.01
+
+    keyed = seen["keyed"]
+    assert keyed["full error"] == keyed["keyed error"] == ""
+    was, full, shown = ([pixels(path)[..., :3] for path in keyed[name]] for name in ("plain", "full", "keyed"))
+    assert np.array_equal(shown[0], was[0]) and np.abs(shown[2] - full[2]).max() <= 1 / 255
+    assert 0.1 < np.abs(shown[1] - was[1]).mean() / np.abs(full[1] - was[1]).mean() < 0.9
 
     left = np.abs(painted["mask"] - plain)[..., :3].max(-1) > 1e-6
     assert left[:, :40].any() and not left[:, 56:].any(), "the mask covers the left half"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,27 @@ def _mask() -> Any:
     return mask
 
 
+def keyed_objects(made: bpy.types.Scene, add: Callable[..., None]) -> dict[str, Any]:
+    """A shot of the two objects in two styles, with full strength and with strength keyed from 0 to 1."""
+    state = made.styletx
+    made.frame_end = 3
+    add("OBJECT", "ink", object=bpy.data.objects["Cube"])
+    add("OBJECT", "oil", object=bpy.data.objects["Ball [1]"])
+    result: dict[str, Any] = {"plain": [picture(made, "shot", frame, "exr", False) for frame in (1, 2, 3)]}
+    for name in ("full", "keyed"):
+        if name == "keyed":
+            for frame, value in ((1, 0.0), (3, 1.0)):
+                state.strength = value
+                state.keyframe_insert("strength", frame=frame)
+        result[f"{name} error"] = error_of(bpy.ops.styletx.stylize_render)
+        result[name] = kept(made, f"{name}_objects", (1, 2, 3))
+    made.animation_data_clear()
+    made.frame_end, state.strength = 1, 1.0
+    while state.regions:
+        bpy.ops.styletx.remove_region()
+    return result
+
+
 def regions() -> dict[str, Any]:
     """Two objects in two styles; every kind of region; what is missing."""
     made = scene(1, SIZE)
@@ -188,6 +210,7 @@ def regions() -> dict[str, Any]:
     add("OBJECT", "ink")  # the active object is taken
     add("OBJECT", "oil", object=ball)
     paint("two objects")
+    result["keyed"] = keyed_objects(made, add)
     state.elsewhere, state.style = "STYLE", shipped["oil"]
     add("OBJECT", "ink", object=ball)
     paint("ball in another style")
