@@ -91,7 +91,7 @@ def outside(script: str, judge: Callable[[dict[str, Any]], dict[str, bool]], fil
     chroot, python, shots = (Path(argument) for argument in sys.argv[1:4])
     beside = Path(__file__).parent / "inside" / "common.py"
     here = prepare(chroot, (Path(script), Path(__file__), beside, *files))
-    blender = f"blender --window-geometry 0 0 1600 900 --python {INSIDE}/{Path(script).name}"
+    blender = f"blender --enable-event-simulate --window-geometry 0 0 1600 900 --python {INSIDE}/{Path(script).name}"
     log = run(chroot, python, [
         f"export STYLETX_TEST_OUTPUT={INSIDE}/out STYLETX_TEST_RESULT={INSIDE}/result.json",
         f"export STYLETX_TEST_STYLE={INSIDE}/style.png STYLETX_TEST_WORKER={python.absolute()}",
@@ -238,6 +238,15 @@ class Window:
         window = bpy.context.window_manager.windows[0]
         with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region):
             return operator(*how, **values)
+
+    def click(self, x: int, y: int) -> Steps:
+        """A press of the left button at that place in the window, counted in pixels from its lower left corner."""
+        import bpy
+
+        window = bpy.context.window_manager.windows[0]
+        for kind, value in (("MOUSEMOVE", "NOTHING"), ("LEFTMOUSE", "PRESS"), ("LEFTMOUSE", "RELEASE")):
+            window.event_simulate(type=kind, value=value, x=x, y=y)
+            yield from self.rest(5)
 
     def tell(self, story: Generator[None, None, None]) -> None:
         """Have the window's timer take the steps of a story, and end Blender after it."""

@@ -18,6 +18,8 @@ from window import Steps, Window, outside, smooth
 
 FRAMES = 12
 NODES = "CompositorNodeTree"
+BUTTON = 239
+"""Pixels from the top of the sidebar down to Stylize Frame."""
 
 
 def judge(seen: dict[str, Any]) -> dict[str, bool]:
@@ -25,6 +27,8 @@ def judge(seen: dict[str, Any]) -> dict[str, bool]:
     new = sorted(key for key in full.get("change", ()) if not key.startswith("tree.nodes[StyleTX]"))
     return {
         "the extension is on": seen.get("panel", False),
+        "a style and a click give the first frame": seen.get("click")
+        == {"started": True, "state": "DONE", "painted": True},
         "the button starts the job": full.get("started", False),
         "the job ends well": full.get("state") == "DONE",
         "the panel is drawn while rendering and painting": min(full.get("draws", {"": 0}).values()) >= 5,
@@ -66,6 +70,19 @@ def inside() -> None:
         yield from window.rest()
         seen["panel"] = window.draws.get("idle", 0) > 0
         yield from window.shot("panel")
+
+        # a style and a click on Stylize Frame, the second button of the panel, are all that the first frame takes
+        style, made.styletx.style = made.styletx.style, ""
+        yield from window.rest()
+        made.styletx.style = style
+        yield from window.rest()
+        yield from window.click(sidebar.x + sidebar.width // 2, sidebar.y + sidebar.height - BUTTON)
+        seen["click"] = {"started": window.run is not None and window.run.frame == made.frame_current}
+        yield from window.idle()
+        shown = made.styletx.result_path.replace("####", f"{made.frame_current:04d}")
+        seen["click"] |= {"state": window.last and window.last.state, "painted": Path(shown).is_file()}
+        window.press(NODES, bpy.ops.styletx.remove)
+        yield from window.rest()
 
         # what Blender makes at its first render is not ours; it also compiles EEVEE's shaders
         common.picture(made, "first", 1, "exr", True)
