@@ -21,7 +21,8 @@ STYLE = os.environ["STYLETX_TEST_STYLE"]
 
 def enable() -> None:
     """Switch the installed extension on, with the worker's Python that this Blender needs."""
-    bpy.ops.preferences.addon_enable(module=MODULE)
+    if MODULE not in bpy.context.preferences.addons:
+        bpy.ops.preferences.addon_enable(module=MODULE)
     preferences = bpy.context.preferences.addons[MODULE].preferences
     if WORKER:
         preferences.python, preferences.python_path = "CUSTOM", WORKER
@@ -29,7 +30,10 @@ def enable() -> None:
 
 def scene(frames: int = 3, size: tuple[int, int] = (96, 64)) -> bpy.types.Scene:
     """A textured cube that moves past a camera that turns, soft alpha edges against nothing."""
-    bpy.ops.wm.read_factory_settings(use_empty=False)
+    if MODULE in bpy.context.preferences.addons:  # and its worker may run: a start of both takes seconds
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=False)
+    else:
+        bpy.ops.wm.read_factory_settings(use_empty=False)
     enable()
     made = bpy.context.scene
     render = made.render
