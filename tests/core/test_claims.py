@@ -26,7 +26,8 @@ def test_two_networks_are_compared_on_a_shot(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    rows = {cells[1].strip(): cells[2:5] for cells in (line.split("|") for line in done.stdout.splitlines()) if cells[1:]}
-    assert all(0 < float(value) for value in rows["johnson-oil"])
+    table = [line.split("|") for line in done.stdout.splitlines() if line.startswith("|")]
+    rows = {cells[1].strip(): cells[2:5] for cells in table}
+    assert all(float(value) > 0 for value in rows["johnson-oil"])
     ratio = float(rows["reconet-oil"][0]) / float(rows["johnson-oil"][0])
     assert abs(float(rows["reconet to johnson"][0]) - ratio) < 0.02
