@@ -32,6 +32,7 @@ from styletx_core.perceptual.vgg import STYLE_LAYERS, VGG19
 from styletx_core.registry import WEIGHTS_DIRECTORY, load
 from styletx_core.spread import spread
 from training import train_johnson
+from training.photos import perceptual
 from training.train_shipped import paint_all
 
 STEPS = 50  # of Gatys
@@ -135,14 +136,7 @@ class OwnLoss:
         return self.vgg(_tensor(photo), STYLE_LAYERS)["relu4_1"]
 
     def of(self, x: Tensor, content: Tensor) -> Tensor:
-        found = self.vgg(x, STYLE_LAYERS)
-        pairs = [(losses.statistics(found[n]), wanted) for n, wanted in zip(STYLE_LAYERS, self.targets, strict=True)]
-        terms = {
-            "content": losses.content_distance(found["relu4_1"], content),
-            "gram": torch.stack([losses.gram_distance(*pair) for pair in pairs]).mean(),
-            "style": torch.stack([losses.style_distance(*pair) for pair in pairs]).mean(),
-            "tv": losses.total_variation(x),
-        }
+        terms = perceptual(self.vgg, x, content, self.targets)
         return torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
 
     def descend(self, photo: np.ndarray) -> list[float]:

@@ -87,21 +87,8 @@ class Photos:
             return [losses.statistics(features[name]) for name in STYLE_LAYERS]
 
     def seen(self, out: Tensor, items: Sequence[Item], targets: Sequence[losses.Target]) -> dict[str, Tensor]:
-        """The perceptual losses of Johnson et al. 2016 (section 3), as they are measured (docs/measures.md).
-
-        out: the results of the items' first frames, (N, 3, S, S). targets: of each layer, with a batch dimension of
-        N or 1. "gram" is the paper's style loss and "content" its feature loss, both made free of scale; "style"
-        compares means and deviations; "tv" is the difference of neighbors.
-        """
-        found = self.vgg(out, STYLE_LAYERS)
-        stats = [losses.statistics(found[name]) for name in STYLE_LAYERS]
-        pairs = list(zip(stats, targets, strict=True))
-        return {
-            "content": losses.content_distance(found["relu4_1"], torch.cat([item.wanted for item in items])),
-            "gram": torch.stack([losses.gram_distance(*pair) for pair in pairs]).mean(),
-            "style": torch.stack([losses.style_distance(*pair) for pair in pairs]).mean(),
-            "tv": losses.total_variation(out),
-        }
+        """`perceptual` of the results of the items' first frames, (N, 3, S, S)."""
+        return perceptual(self.vgg, out, torch.cat([item.wanted for item in items]), targets)
 
     def sheet(self, path: Path, rows: Sequence[tuple[np.ndarray, Tensor]]) -> None:
         """Unseen photos (columns) in some styles (rows): each style's picture and its results, (SHOWN, 3, 256, 256)."""
@@ -115,6 +102,24 @@ class Photos:
     def sample_tensor(self) -> Tensor:
         """The unseen photos of the sheet, (SHOWN, 3, 256, 256) in 0..1."""
         return torch.cat([to_tensor(crop) for crop in self.samples]).to(self.vgg.mean.device)
+
+
+def perceptual(vgg: VGG19, out: Tensor, content: Tensor, targets: Sequence[losses.Target]) -> dict[str, Tensor]:
+    """The perceptual losses of Johnson et al. 2016 (section 3), as they are measured (docs/measures.md).
+
+    out: results, (N, 3, H, W). content: relu4_1 of the photos. targets: of each of STYLE_LAYERS, with a batch dimension
+    of N or 1. "gram" is the paper's style loss and "content" its feature loss, both made free of scale; "style" is of
+    means and deviations, "tv" the difference of neighbors.
+    """
+    found = vgg(out, STYLE_LAYERS)
+    stats = [losses.statistics(found[name]) for name in STYLE_LAYERS]
+    pairs = list(zip(stats, targets, strict=True))
+    return {
+        "content": losses.content_distance(found["relu4_1"], content),
+        "gram": torch.stack([losses.gram_distance(*pair) for pair in pairs]).mean(),
+        "style": torch.stack([losses.style_distance(*pair) for pair in pairs]).mean(),
+        "tv": losses.total_variation(out),
+    }
 
 
 def read_style(path: Path, size: int) -> np.ndarray:
