@@ -137,7 +137,7 @@ def unwire(scene: bpy.types.Scene) -> bool:
     if not _users(group):
         picture = _image(group)
         bpy.data.node_groups.remove(group)
-        if picture is not None and not _users(picture):
+        if picture is not None and picture.users == 0:
             bpy.data.images.remove(picture)
     return True
 
@@ -181,10 +181,13 @@ def _unused_group() -> Any | None:
     return next((g for g in bpy.data.node_groups if is_ours(g) and not _users(g) and g.library is None), None)
 
 
-def _users(block: Any) -> int:
-    """How many data-blocks use this one. Its own `users` would not do: 4.2 miscounts where masks render."""
+def _users(group: Any) -> int:
+    """How many trees use a group. Its own `users` would not do: 4.2 miscounts where masks render.
+
+    For pictures it does, and this would not: 5.2 lists the trees that use the group, too.
+    """
     data: Any = bpy.data
-    return len(data.user_map(subset={block})[block])
+    return len(data.user_map(subset={group})[group])
 
 
 def _new_group() -> Any:
@@ -205,7 +208,7 @@ def _image(group: Any) -> Any | None:
 def _load(group: Any, sequence: Sequence) -> Any:
     """The picture data-block of the group, pointed at a sequence; its cached pixels are dropped."""
     picture = _image(group)
-    if picture is None or _users(picture) > 1:
+    if picture is None or picture.users > 1:
         picture = bpy.data.images.load(sequence.path, check_existing=False)
         picture.name = NAME
         picture[TAG] = 1

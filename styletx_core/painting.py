@@ -21,7 +21,7 @@ from styletx_core.methods.colors import luma, with_chroma
 from styletx_core.motion import Motion, MotionSource
 from styletx_core.pipeline import ahead
 from styletx_core.regions import Composite, Layer, Regions, together
-from styletx_core.registry import load
+from styletx_core.registry import load, method_info
 from styletx_core.results import Progress
 from styletx_core.shot import Encoding, Frame, Shot
 from styletx_core.spread import spread
@@ -94,7 +94,7 @@ class Painter:
     """Paints each frame alone. The method's statistics are those of the whole shot all the same.
 
     Frames are read beside the painting (`coming`): what that uses - shot, regions, motion, check - is used by a thread
-    while frames are painted, and by nobody else.
+    while frames are painted, and by nobody else; the method is not among it.
 
     check: called between the steps of a frame; may raise to end the work. begin: told the frame that is worked on.
     """
@@ -115,6 +115,7 @@ class Painter:
         self.settings, self.regions = settings, regions
         self.shot, self.transform, self.motion = shot, transform, motion
         self.check, self.begin = check, begin
+        self.uses_masks = method_info(settings.method).uses_masks
 
         def made(device: str) -> Method:
             # the processor that takes over paints in full precision, whatever was asked of the graphics card
@@ -197,7 +198,7 @@ class Painter:
     def look(self, number: int) -> Seen:
         frame, picture = self.read(number)
         layers = self.regions.layers(frame) if self.strength(number) > 0 else []
-        if self.method.info.uses_masks and layers:
+        if self.uses_masks and layers:
             layers = [together(layers)]
         return Seen(frame, picture, layers)
 
