@@ -8,7 +8,6 @@ python -m benchmarks.memory 1920x1080 --frames 4       # EXR with vectors and de
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,15 @@ from pathlib import Path
 
 from benchmarks.material import STYLE, write_exr_shot, write_still
 from styletx_core.memory import GIB, estimate, tile_side
+
+# Linux counts the memory of whoever starts a process as that process's own, so somebody small has to start it.
+_APART = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(bool(status))
+"""
 
 
 def main() -> None:
@@ -49,11 +57,11 @@ def measure(
     command += ["--output", str(output), "--method", method, "--tile", str(tile), "--device", "cpu"]
     command += ["--size", str(size), "--progress", "none"]
     began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"styletx stylize failed with {os.waitstatus_to_exitcode(status)}.")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), time.monotonic() - began
+    done = subprocess.run([sys.executable, "-c", _APART, *command], capture_output=True, text=True)
+    seconds = time.monotonic() - began
+    if done.returncode:
+        raise SystemExit(f"styletx stylize failed: {done.stderr.strip()}")
+    return int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024), seconds
 
 
 if __name__ == "__main__":
