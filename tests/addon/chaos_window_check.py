@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from window import INSIDE, Steps, Window, outside
+from window import INSIDE, Steps, Window, start
 
 NODES = "CompositorNodeTree"
 
@@ -151,7 +151,4 @@ def inside() -> None:
 
 
 if __name__ == "__main__":
-    if "bpy" in sys.modules:
-        inside()
-    else:
-        raise SystemExit(outside(__file__, judge))
+    start(__file__, inside, judge)

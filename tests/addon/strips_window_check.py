@@ -9,13 +9,12 @@ See window.py. The movie is made here, by the Python that runs this.
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from window import INSIDE, Steps, Window, outside, smooth
+from window import INSIDE, Steps, Window, smooth, start
 
 SEQUENCER = "SEQUENCE_EDITOR"
 BUTTON = 214
@@ -127,8 +126,4 @@ def inside() -> None:
 
 
 if __name__ == "__main__":
-    if "bpy" in sys.modules:
-        inside()
-    else:
-        with tempfile.TemporaryDirectory() as name:
-            raise SystemExit(outside(__file__, judge, [movie(Path(name))]))
+    start(__file__, inside, judge, movie)

@@ -19,6 +19,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
@@ -83,7 +84,24 @@ def _tool(chroot: Path, *command: str, **how: Any) -> None:
     subprocess.run(["bash", str(tool), str(chroot), "run", *command], **how)
 
 
-def outside(script: str, judge: Callable[[dict[str, Any]], dict[str, bool]], files: Iterable[Path] = ()) -> int:
+def start(
+    script: str,
+    inside: Callable[[], None],
+    judge: Callable[[dict[str, Any]], dict[str, bool]],
+    make: Callable[[Path], Path] | None = None,
+) -> None:
+    """What a check's file does: its part in Blender there, else all of `outside`, whose code it exits with.
+
+    make: makes a file in a folder, which then lies beside the script.
+    """
+    if "bpy" in sys.modules:
+        inside()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        raise SystemExit(outside(script, judge, [make(Path(folder))] if make else []))
+
+
+def outside(script: str, judge: Callable[[dict[str, Any]], dict[str, bool]], files: Iterable[Path]) -> int:
     """Run the script in the window, with these files beside it; prints what it saw, keeps its pictures, returns 0 or 1.
 
     judge: name of what is to be right -> whether it is. Places are taken from the command line.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from window import Steps, Window, outside, smooth
+from window import Steps, Window, smooth, start
 
 FRAMES = 12
 NODES = "CompositorNodeTree"
@@ -142,7 +142,4 @@ def inside() -> None:
 
 
 if __name__ == "__main__":
-    if "bpy" in sys.modules:
-        inside()
-    else:
-        raise SystemExit(outside(__file__, judge))
+    start(__file__, inside, judge)
