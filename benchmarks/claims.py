@@ -25,6 +25,7 @@ from styletx_core.evaluate.shots import ShotEvaluation, evaluate_method
 from styletx_core.evaluate.stills import Painter, evaluate_stills
 from styletx_core.job import Settings
 from styletx_core.methods.base import Method
+from styletx_core.methods.frames import to_tensor
 from styletx_core.methods.gatys_descent import LBFGS
 from styletx_core.perceptual import losses
 from styletx_core.perceptual.pictures import list_pictures, read_picture
@@ -85,26 +86,27 @@ def against_gatys(weights: dict[str, str], photos: list[Path], style: Path, eye:
     By the measures of the shots and stills, gatys with its own weights; and by the very loss that the networks learned,
     from which a picture begins in noise and goes down by the same L-BFGS: the step at which it has come as low.
     """
-    painter = load("gatys", "cpu", steps=STEPS, tolerance=0)
+    gatys = load("gatys", "cpu", steps=STEPS, tolerance=0)
     picture = read_picture(style, 384).astype(np.float32) / 255
-    painter.set_style(picture)
+    gatys.set_style(picture)
     wanted, own = eye.see(picture), OwnLoss(picture)
     values: dict[str, list[list[float]]] = {"gatys": [], **{name: [] for name in weights}}
     steps: dict[str, list[int]] = {name: [] for name in weights}
+    painters = {"gatys": gatys}
+    for name, file in weights.items():
+        painters[name] = opened(name, file)
+        painters[name].set_style(SHARED)
     for path in spread(photos, PHOTOS):
         photo = read_picture(path, SIDE).astype(np.float32) / 255
-        results = {"gatys": painter.stylize(photo)}
-        for name, file in weights.items():
-            network = opened(name, file)
-            network.set_style(SHARED)
-            results[name] = network.stylize(photo)
+        results = {name: painter.stylize(photo) for name, painter in painters.items()}
         seen = eye.see(photo)
         for name, result in results.items():
             found = distances(eye.see(result), seen, wanted)
             values[name].append([found["style"], found["content"], found["style"] + found["content"]])
-        way = own.descend(photo)
+        content = own.content(photo)
+        way = own.descend(content, photo.shape)
         for name in weights:
-            reached = own(results[name], photo)
+            reached = own(results[name], content)
             steps[name].append(next((step for step, loss in enumerate(way, 1) if loss <= reached), len(way)))
         print(f"{path.stem}: {', '.join(f'{name} {values[name][-1][2]:.3f}' for name in values)}", file=sys.stderr)
     means = {name: np.mean(found, 0) for name, found in values.items()}
@@ -128,8 +130,8 @@ class OwnLoss:
         self.targets = [losses.statistics(features[name]) for name in STYLE_LAYERS]
 
     @torch.no_grad()
-    def __call__(self, picture: np.ndarray, photo: np.ndarray) -> float:
-        return float(self.of(_tensor(picture), self.content(photo)))
+    def __call__(self, picture: np.ndarray, content: Tensor) -> float:
+        return float(self.of(_tensor(picture), content))
 
     @torch.no_grad()
     def content(self, photo: np.ndarray) -> Tensor:
@@ -139,10 +141,10 @@ class OwnLoss:
         terms = perceptual(self.vgg, x, content, self.targets)
         return torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
 
-    def descend(self, photo: np.ndarray) -> list[float]:
-        """The lowest loss after each of STEPS steps, from noise."""
-        noise = np.random.default_rng(0).normal(0.5, 0.15, photo.shape).clip(0, 1)
-        x, content, way, lowest = _tensor(noise.astype(np.float32)), self.content(photo), LBFGS(), list[float]()
+    def descend(self, content: Tensor, shape: tuple[int, ...]) -> list[float]:
+        """The lowest loss after each of STEPS steps, from noise of the photo's shape."""
+        noise = np.random.default_rng(0).normal(0.5, 0.15, shape).clip(0, 1)
+        x, way, lowest = _tensor(noise.astype(np.float32)), LBFGS(), list[float]()
         for _ in range(STEPS):
             x = x.detach().requires_grad_()
             loss = self.of(x, content)
@@ -197,7 +199,7 @@ def _ratio(one: dict[str, float], other: dict[str, float], key: str) -> str:
 
 
 def _tensor(picture: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+    return to_tensor(picture, torch.device("cpu"))
 
 
 def _say(text: str) -> None:
