@@ -43,7 +43,7 @@ parser.add_argument("--w-content", type=float, default=8.0)
 parser.add_argument("--w-gram", type=float, default=20.0, help="the paper's style loss")
 parser.add_argument("--w-style", type=float, default=10.0, help="means and deviations")
 parser.add_argument("--w-tv", type=float, default=0.5)
-parser.add_argument("--w-output", type=float, default=40.0, help="output temporal loss (section 3.4)")
+parser.add_argument("--w-output", type=float, default=200.0, help="output temporal loss (section 3.4)")
 parser.add_argument("--w-feature", type=float, default=0.5, help="feature-map temporal loss (section 3.4)")
 # fmt: on
 

@@ -28,9 +28,9 @@ from training.painters import paint
 RECIPES: dict[str, tuple[str, tuple[str, ...], str | None, int]] = {
     "johnson-oil": ("johnson", ("oil",), None, 3600),
     "johnson-stained_glass": ("johnson", ("stained_glass",), "johnson-oil", 1800),
-    "reconet-oil": ("reconet", ("oil",), None, 3600),
-    "dumoulin": ("dumoulin", tuple(paint_styles.TAUGHT), "johnson-oil", 4800),
-    "adain": ("adain", (), None, 4800),
+    "reconet-oil": ("reconet", ("oil",), None, 3000),
+    "dumoulin": ("dumoulin", tuple(paint_styles.TAUGHT), "johnson-oil", 3600),
+    "adain": ("adain", (), None, 3600),
 }
 
 # fmt: off
