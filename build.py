@@ -12,7 +12,7 @@ pure Python: for every Blender from 4.2 and every system, with the worker in an 
 
 --torch cpu    PyTorch for the processor: works offline right after installing. The default where pip finds such a
                wheel; on Linux that takes an index that has PyTorch's "+cpu" builds.
---torch none   no PyTorch; the worker runs in an environment of the user's own.
+--torch none   no PyTorch and no av; the worker runs in an environment of the user's own, which has them.
 --torch INDEX  address or folder of an index to take PyTorch from, instead of the one pip is set up with.
 
 numpy is never in it: an extension's packages come before Blender's own, and every add-on would get ours.
@@ -51,10 +51,11 @@ BLENDERS = {"3.11": ("4.2.0", "5.1.0"), "3.13": ("5.1.0", None), "any": ("4.2.0"
 LARGEST = {"cpu": 320e6, "none": 110e6}
 """Bytes that a zip may have at most, with PyTorch for the processor and without; one for a graphics card is larger."""
 
-LIGHT = ["opencv-python-headless", "OpenEXR", "opencolorio", "av", "safetensors"]
-TORCH = ["torch", "typing_extensions", "filelock", "sympy", "mpmath", "networkx", "Jinja2", "MarkupSafe", "fsspec"]
-"""torch, and what it imports; all the rest is pure Python but MarkupSafe. It names setuptools too, for building C++
-extensions only, and Blender has its own."""
+LIGHT = ["opencv-python-headless", "OpenEXR", "opencolorio", "safetensors"]
+TORCH = ["torch", "av", "typing_extensions", "filelock", "sympy", "mpmath", "networkx", "Jinja2", "MarkupSafe", "fsspec"]
+"""torch, what it imports, and av. It names setuptools too, for building C++ extensions only, and Blender has its own.
+
+Only the worker reads movies: where its environment brings torch it brings av, which would take a third of that zip."""
 
 
 class BuildError(Exception):
