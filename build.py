@@ -52,10 +52,11 @@ LARGEST = {"cpu": 320e6, "none": 110e6}
 """Bytes that a zip may have at most, with PyTorch for the processor and without; one for a graphics card is larger."""
 
 LIGHT = ["opencv-python-headless", "OpenEXR", "opencolorio", "safetensors"]
-TORCH = ["torch", "av", "typing_extensions", "filelock", "sympy", "mpmath", "networkx", "Jinja2", "MarkupSafe", "fsspec"]
-"""torch, what it imports, and av. It names setuptools too, for building C++ extensions only, and Blender has its own.
-
-Only the worker reads movies: where its environment brings torch it brings av, which would take a third of that zip."""
+TORCH = ["torch", "typing_extensions", "filelock", "sympy", "mpmath", "networkx", "Jinja2", "MarkupSafe", "fsspec"]
+"""torch, and what it imports; all the rest is pure Python but MarkupSafe. It names setuptools too, for building C++
+extensions only, and Blender has its own."""
+MOVIES = ["av"]
+"""For the worker alone, and a third of the zip without PyTorch: where its environment brings that, it brings this."""
 
 
 class BuildError(Exception):
@@ -186,7 +187,7 @@ def fetch_torch(wheels: Path, python: str, system: str, torch: str | None) -> st
             raise BuildError(f"pip finds no {requirement} for Python {python} on {system}; {advice}.") from error
         print(f"No {requirement} for Python {python} on {system}: building without PyTorch.", file=sys.stderr)
         return "none"
-    fetch(wheels, python, system, TORCH[1:])
+    fetch(wheels, python, system, TORCH[1:] + MOVIES)
     return torch or "cpu"
 
 
