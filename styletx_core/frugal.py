@@ -53,13 +53,14 @@ class Frugal:
 
     @property
     def device(self) -> torch.device:
-        """What it paints on now."""
-        return self._method.device
+        """What it paints on now. Safe to ask from another thread than that which paints."""
+        return self._device
 
     def _made(self, device: str) -> Method:
         made = self._load(device)
         made.tiling = self._tiling
         made.set_style(self._styles, self._keep_colors)
+        self._device = made.device
         return made
 
     def fix_statistics(self, frames: Sequence[Picture] | None) -> None:

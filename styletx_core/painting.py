@@ -133,9 +133,8 @@ class Painter:
 
     def told(self) -> list[str]:
         """Where the method had to give way for lack of memory since the last call, in sentences."""
-        found = list(self.method.told)
-        self.method.told.clear()
-        return found
+        told = self.method.told  # a thread may be adding to it
+        return [told.pop(0) for _ in range(len(told))]
 
     @staticmethod
     def needed(
@@ -280,6 +279,37 @@ class ChainPainter(Painter):
             self.before, self.last = self.look(progress.last), progress.temporal["output"]
 
 
+class _Planned(NamedTuple):
+    """A piece of the shot, those of its frames that are wanted, the last of them, and whether it goes on where the
+    plan's piece before ended, with an anchor in common."""
+
+    piece: Sequence[int]
+    wanted: set[int]
+    last: int
+    joined: bool
+
+
+class _Piece(NamedTuple):
+    """Frames from one anchor to the next. motions: compact, from each but the first back to the one before it."""
+
+    first: Seen
+    second: Seen
+    motions: list[Motion | None]
+
+
+class _Brushed(NamedTuple):
+    """What the method makes of a frame's layers, each by its key, HxWx3.
+
+    alone: at full strength. weaker: at the frame's own, where that is less. anchors: of both anchors, in this frame's
+    styles; none of a frame that is an anchor itself.
+    """
+
+    seen: Seen
+    alone: dict[int, np.ndarray]
+    weaker: dict[int, np.ndarray]
+    anchors: dict[int, tuple[np.ndarray, np.ndarray]]
+
+
 @dataclass(frozen=True, eq=False)
 class _Result:
     """The layers of a frame at full strength, by their keys: stylized alone, and steadied."""
@@ -294,6 +324,9 @@ class AnchorPainter(Painter):
 
     Each layer has paint of its own, so that it is as steady as if its styles were painted alone, and what it hides or
     uncovers is its own.
+
+    The method paints in a thread, ahead of the steadying, which needs nothing of it but its paint: the graphics card,
+    or one core, is not idle while the other works.
     """
 
     ends: set[int]  # the frames that are anchors
@@ -311,29 +344,28 @@ class AnchorPainter(Painter):
         return [n for _, own in pieces(numbers) if (some := missing.intersection(own)) for n in own if n <= max(some)]
 
     def paint(self, numbers: Sequence[int]) -> Work:
-        asked, plan, order = set(numbers), list[tuple[Sequence[int], list[int]]](), list[int]()
+        asked, plan, order = set(numbers), list[_Planned](), list[int]()
         self.ends, self.moving = set(), set()
         # all that the next piece needs, while this one is painted, unless frames are large
         self.reads_ahead = max(1, min(EVERY - 1, AHEAD // (self.shot.width * self.shot.height)))
         for piece, own in pieces(self.shot.numbers):
             if wanted := [number for number in own if number in asked]:
-                joined = bool(plan) and plan[-1][1][-1] == piece[0]  # the anchor between two pieces is read once
-                plan.append((piece, wanted))
+                joined = bool(plan) and plan[-1].last == piece[0]  # the anchor between two pieces is read once
+                plan.append(_Planned(piece, set(wanted), wanted[-1], joined))
                 order += piece[joined:]
                 if any(self.strength(number) > 0 for number in piece):
                     self.moving.update(piece[1:])
                 self.ends.update((piece[0], piece[-1]))
         before: _Result | None = None
-        with closing(self.coming(order)) as coming:
-            for piece, wanted in plan:
-                if before is not None and before.seen.frame.number != piece[0]:
-                    before = None
-                for result, painted in self.piece(piece, coming, before):
+        with (
+            closing(self.coming(order)) as coming,
+            closing(ahead(self.brushed(plan, coming), lambda made: made)) as brushed,
+        ):
+            for part in plan:
+                for result, painted in self.steadied(part, brushed, before if part.joined else None):
                     before = result
-                    if painted.frame.number in wanted:
+                    if painted.frame.number in part.wanted:
                         yield painted
-                    if painted.frame.number == wanted[-1]:
-                        break
 
     def moves(self, before: Seen, now: Seen) -> bool:
         return now.frame.number in self.moving
@@ -347,70 +379,96 @@ class AnchorPainter(Painter):
         picture = seen.picture if seen.frame.number in self.ends else _NO_PICTURE
         return seen.lighter(picture, self.shot.bit_depth == "half")
 
-    def piece(
-        self, numbers: Sequence[int], coming: Iterator[Next], before: _Result | None
-    ) -> Iterator[tuple[_Result, Painted]]:
-        """The frames from one anchor to the next. before: the first of them, where it is there already."""
-        frames, motions = [before.seen if before else next(coming).seen.full()], list[Motion | None]()
-        for seen, motion in islice(coming, len(numbers) - 1):
-            frames.append(seen)
-            motions.append(motion)
-        first, second, steps = frames.pop(0), frames[-1], len(frames)
-        anchors = _Anchors(self, first, second)
-        last = before or self.anchor(first, anchors)
-        if before is None:
-            yield last, self.painted(last, None, None)
+    def brushed(self, plan: list[_Planned], coming: Iterator[Next]) -> Iterator[_Piece | _Brushed]:
+        """All that the method has to paint: of each part of the plan a piece, and then its frames."""
+        last: Seen | None = None
+        anchors = _Anchors(self)
+        for part in plan:
+            frames, motions = [last if part.joined and last else next(coming).seen.full()], list[Motion | None]()
+            for seen, motion in islice(coming, len(part.piece) - 1):
+                frames.append(seen)
+                motions.append(motion)
+            first, second = frames[0], frames[-1]
+            anchors.lie(first, second)
+            yield _Piece(first, second, motions)
+            del frames[: part.joined]
+            while frames:
+                last = frames.pop(0).full()  # they are large, and not needed any more
+                if last.picture is _NO_PICTURE:
+                    last = replace(last, picture=to_picture(last.frame, self.shot.encoding, self.transform))
+                number = last.frame.number
+                yield self.brush(last, anchors, number in self.ends)
+                if number == part.last:
+                    break
 
+    def brush(self, seen: Seen, anchors: _Anchors, is_anchor: bool) -> _Brushed:
+        alone, weaker, ends, strength = {}, {}, {}, self.strength(seen.frame.number)
+        for layer in seen.layers:
+            guide, key = self.guide(seen, layer), layer.key
+            if is_anchor:
+                alone[key] = anchors.paint(seen, guide)
+            else:
+                alone[key], ends[key] = self.whole(seen, guide), anchors.both(guide)
+            if strength < 1:
+                self.check()
+                weaker[key] = self.method.stylize(seen.picture, strength, guide)
+        return _Brushed(seen, alone, weaker, ends)
+
+    def steadied(
+        self, part: _Planned, brushed: Iterator[_Piece | _Brushed], last: _Result | None
+    ) -> Iterator[tuple[_Result, Painted]]:
+        """The frames from one anchor to the next. last: the first of them, where it is there already."""
+        piece = next(brushed)
+        assert isinstance(piece, _Piece)
         here = Way.none(self.shot.height, self.shot.width)
+        motions, steps = piece.motions, len(piece.motions)
         after = [here.compact()]  # the ways to the second anchor, from its own back to that of the second frame
         for motion in reversed(motions[1:]):
             after.append(after[-1].full().after(motion and motion.full()).compact())
         way = here
-        for place in range(1, steps + 1):
-            seen, motion = frames.pop(0).full(), motions.pop(0)  # they are large, and not needed any more
-            if seen.picture is _NO_PICTURE:
-                seen = replace(seen, picture=to_picture(seen.frame, self.shot.encoding, self.transform))
-            motion = motion and motion.full()
-            self.begin(seen.frame.number)
+        for place, number in enumerate(part.piece):
+            if place == 0 and last is not None:
+                continue
+            self.begin(number)
             self.check()
-            way, ahead = way.before(motion), after.pop().full()
-            if place == steps:
-                now = self.anchor(seen, anchors)
-            elif not seen.layers:
-                now = _Result(seen, {}, {})
-            else:
-                ends = Anchor(first.picture, way), Anchor(second.picture, ahead)
-                mix = blend(seen.picture, *ends, place / steps, last.seen.picture, motion, self.settings.stability)
-                now = self.steady(seen, mix, anchors, last)
-            yield now, self.painted(now, last, motion)
+            made, motion = next(brushed), None
+            assert isinstance(made, _Brushed)
+            if place > 0:
+                motion = motions.pop(0)
+                motion = motion and motion.full()
+                way, ahead = way.before(motion), after.pop().full()
+            now = _Result(made.seen, made.alone, made.alone)
+            if last is not None and made.anchors:
+                ends = Anchor(piece.first.picture, way), Anchor(piece.second.picture, ahead)
+                picture, stability = made.seen.picture, self.settings.stability
+                mix = blend(picture, *ends, place / steps, last.seen.picture, motion, stability)
+                now = replace(now, steady=self.steady(made, mix, last))
+            yield now, self.painted(now, made.weaker, last, motion)
+            if number == part.last:
+                break
             last = now
 
-    def anchor(self, seen: Seen, anchors: _Anchors) -> _Result:
-        paint = {layer.key: anchors.paint(seen, self.guide(seen, layer)) for layer in seen.layers}
-        return _Result(seen, paint, paint)
-
-    def steady(self, seen: Seen, mix: Blend, anchors: _Anchors, last: _Result) -> _Result:
-        alone, steady = {}, {}
-        for layer in seen.layers:
-            guide, key = self.guide(seen, layer), layer.key
-            alone[key] = self.whole(seen, guide)
-            paint = anchors.both(guide)
+    def steady(self, made: _Brushed, mix: Blend, last: _Result) -> dict[int, np.ndarray]:
+        steady = {}
+        for key, alone in made.alone.items():
             self.check()
-            steady[key] = self.colored(mix.paint(alone[key], *paint, last.steady.get(key)), seen.picture)
-        return _Result(seen, alone, steady)
+            paint = mix.paint(alone, *made.anchors[key], last.steady.get(key))
+            steady[key] = self.colored(paint, made.seen.picture)
+        return steady
 
-    def painted(self, now: _Result, last: _Result | None, motion: Motion | None) -> Painted:
+    def painted(
+        self, now: _Result, weaker: dict[int, np.ndarray], last: _Result | None, motion: Motion | None
+    ) -> Painted:
         """The layers laid together, at the frame's own strength."""
-        seen, strength, composite = now.seen, self.strength(now.seen.frame.number), now.seen.composite()
-        errors = []
+        seen, composite, errors = now.seen, now.seen.composite(), []
         for layer in seen.layers:
             self.check()
             steady, alone = now.steady[layer.key], now.alone[layer.key]
-            if strength < 1:
+            if layer.key in weaker:
                 # Paint is carried at full strength, so that a keyed strength does not lag; what steadiness adds is
                 # laid on the weaker picture.
-                weaker = self.method.stylize(seen.picture, strength, self.guide(seen, layer))
-                composite.add(np.clip(weaker + np.float32(strength) * (steady - alone), 0, 1), layer.share)
+                added = np.float32(self.strength(seen.frame.number)) * (steady - alone)
+                composite.add(np.clip(weaker[layer.key] + added, 0, 1), layer.share)
             else:
                 composite.add(steady, layer.share)
             if last is not None and motion is not None and layer.key in last.steady:
@@ -435,9 +493,15 @@ class AnchorPainter(Painter):
 class _Anchors:
     """The paint of two anchors. Where something keyed changes on the way they are painted in each frame's own style."""
 
-    def __init__(self, painter: AnchorPainter, first: Seen, second: Seen) -> None:
-        self.painter, self.anchors = painter, (first, second)
+    def __init__(self, painter: AnchorPainter) -> None:
+        self.painter = painter
+        self.anchors: tuple[Seen, ...] = ()
         self.kept: dict[tuple[int, Any], np.ndarray] = {}
+
+    def lie(self, *anchors: Seen) -> None:
+        """On to the next two. What is painted of one that stays is kept."""
+        self.anchors, numbers = anchors, [seen.frame.number for seen in anchors]
+        self.kept = {key: paint for key, paint in self.kept.items() if key[0] in numbers}
 
     def both(self, guide: Guide) -> tuple[np.ndarray, np.ndarray]:
         first, second = (self.paint(seen, guide) for seen in self.anchors)
