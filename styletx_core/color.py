@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import PyOpenColorIO as ocio
 
+from .channels import each, largest, times
 from .errors import InputError
 from .job import ViewSettings
 from .shot import Encoding, Frame
@@ -211,9 +212,7 @@ def put_back(frame: Frame, encoding: Encoding, picture: np.ndarray, stylized: np
         rgb = transform.to_linear(frame.rgb)
         if frame.alpha is not None:
             rgb *= frame.alpha[..., None]
-    # numpy reduces over a last axis of three an order of magnitude slower than this
-    change = np.abs(stylized - picture)
-    change = np.maximum(np.maximum(change[..., 0], change[..., 1]), change[..., 2])
+    change = largest(np.abs(stylized - picture))
     changed = change > 0
     linear = transform.to_linear(stylized)
     alpha = None if frame.alpha is None else np.nan_to_num(frame.alpha)
@@ -227,8 +226,8 @@ def put_back(frame: Frame, encoding: Encoding, picture: np.ndarray, stylized: np
             own /= alpha[near][:, None]
         linear[near] += keep * (own - transform.to_linear(picture[near]))
     if alpha is not None:
-        linear *= alpha[..., None]
-    np.copyto(rgb, linear, where=changed[..., None])
+        linear = times(linear, alpha)
+    np.copyto(rgb, linear, where=each(changed, 3))
     return rgb, frame.alpha
 
 

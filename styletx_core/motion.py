@@ -8,13 +8,15 @@ and will be at (x - Z, y + W).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from .channels import largest
+from .channels import largest, where
 from .errors import InputError
+from .halves import half, single
 from .shot import Frame, Shot
 from .shot.camera import Pose
 from .warp import grid, inside, warp
@@ -42,14 +44,14 @@ class Motion:
 
     def compact(self) -> Motion:
         """For keeping many: offsets in half precision (1/32 pixel at 64), what is visible as bool."""
-        return self._cast(np.float16, np.bool_)
+        return self._cast(half, np.bool_)
 
     def full(self) -> Motion:
         """The other way round."""
-        return self._cast(np.float32, np.float32)
+        return self._cast(single, np.float32)
 
-    def _cast(self, offset: type, visible: type) -> Motion:
-        return Motion(self.offset.astype(offset), self.visible.astype(visible), self.seen, self.ahead.astype(offset),
+    def _cast(self, to: Callable[[np.ndarray], np.ndarray], visible: type) -> Motion:
+        return Motion(to(self.offset), self.visible.astype(visible), self.seen, to(self.ahead),
                       self.ahead_visible.astype(visible))  # fmt: skip
 
 
@@ -108,12 +110,11 @@ class MotionSource:
             else:
                 turn_back = _flow(current_display, previous_display)
                 turn_ahead = _flow(previous_display, current_display)
-            back = np.where(world_now[..., None], turn_back, back)
-            ahead = np.where(world_before[..., None], turn_ahead, ahead)
+            back = where(world_now, turn_back, back)
+            ahead = where(world_before, turn_ahead, ahead)
         known &= np.isfinite(back[..., 0] + back[..., 1])  # of the nearest surface, or of a camera that sees nothing
         known_ahead &= np.isfinite(ahead[..., 0] + ahead[..., 1])
-        back, ahead = np.where(known[..., None], back, 0), np.where(known_ahead[..., None], ahead, 0)
-        return back.astype(np.float32), ahead.astype(np.float32), known, known_ahead
+        return where(known, back, np.float32(0)), where(known_ahead, ahead, np.float32(0)), known, known_ahead
 
     def _world_motion(
         self, previous: Frame, current: Frame, size: tuple[int, int]

@@ -13,6 +13,7 @@ import numpy as np
 
 from styletx_core.color import ViewTransform, put_back, to_picture
 from styletx_core.frugal import Frugal
+from styletx_core.halves import half, single
 from styletx_core.job import Settings
 from styletx_core.keyed import at
 from styletx_core.memory import AHEAD
@@ -66,17 +67,17 @@ class Seen:
     picture: np.ndarray
     layers: list[Layer]
 
-    def lighter(self, picture: np.ndarray, half: bool) -> Seen:
+    def lighter(self, picture: np.ndarray, colors: str) -> Seen:
         """For keeping many: with this picture, and without the passes, from which motion and layers were taken.
 
-        half: colors in half precision, as their file has them.
+        colors: "half" for half precision, where the file has no other.
         """
         frame = replace(self.frame, vector=None, depth=None, index=None, crypto=None, mattes={})
-        return replace(self, frame=_in(np.float16, frame) if half else frame, picture=picture)
+        return replace(self, frame=_in(half, frame) if colors == "half" else frame, picture=picture)
 
     def full(self) -> Seen:
         """The colors in float32 again."""
-        return replace(self, frame=_in(np.float32, self.frame))
+        return replace(self, frame=_in(single, self.frame))
 
     def composite(self) -> Composite:
         """For the paint of its layers."""
@@ -252,7 +253,7 @@ class ChainPainter(Painter):
             for seen, motion in coming:
                 self.begin(seen.frame.number)
                 errors, composite = None, seen.composite()
-                last = None if self.last is None else self.last.astype(np.float32)
+                last = None if self.last is None else single(self.last)
                 previous = visible = None
                 if motion is not None and last is not None and self.settings.stability > 0:
                     previous = np.clip(warp(last, motion.offset, "lanczos"), 0, 1)
@@ -265,7 +266,7 @@ class ChainPainter(Painter):
                     error = temporal_error(stylized, last, motion)
                     errors = None if error is None else (error, None)
                 # half precision on purpose, and used as such: what is saved to resume from is what the next frame has
-                self.last = stylized.astype(np.float16) if seen.layers else None
+                self.last = half(stylized) if seen.layers else None
                 yield Painted(seen.frame, seen.picture, stylized, errors)
 
     def moves(self, before: Seen, now: Seen) -> bool:
@@ -377,7 +378,7 @@ class AnchorPainter(Painter):
     def kept(self, seen: Seen) -> Seen:
         # pictures of the anchors are needed all the time, others are sooner made again than kept
         picture = seen.picture if seen.frame.number in self.ends else _NO_PICTURE
-        return seen.lighter(picture, self.shot.bit_depth == "half")
+        return seen.lighter(picture, self.shot.bit_depth)
 
     def brushed(self, plan: list[_Planned], coming: Iterator[Next]) -> Iterator[_Piece | _Brushed]:
         """All that the method has to paint: of each part of the plan a piece, and then its frames."""
@@ -536,10 +537,9 @@ class _Pictures(Sequence[np.ndarray]):
         return self.read(self.numbers[index])
 
 
-def _in(kind: type[np.floating[Any]], frame: Frame) -> Frame:
+def _in(to: Callable[[np.ndarray], np.ndarray], frame: Frame) -> Frame:
     """A frame with its colors in this precision."""
-    alpha = None if frame.alpha is None else frame.alpha.astype(kind, copy=False)
-    return replace(frame, rgb=frame.rgb.astype(kind, copy=False), alpha=alpha)
+    return replace(frame, rgb=to(frame.rgb), alpha=None if frame.alpha is None else to(frame.alpha))
 
 
 def _joined(errors: list[tuple[float, float, float]]) -> tuple[float, float] | None:

@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from .channels import largest, total
+from .channels import largest, times, total, where
+from .halves import half, single
 from .motion import Motion
-from .warp import sample, warp
+from .warp import places, sample, warp
 
 EVERY = 12  # frames from one anchor to the next
 
@@ -81,11 +83,11 @@ class Way:
 
     def compact(self) -> Way:
         """For keeping many, as `Motion.compact`."""
-        return Way(self.offset.astype(np.float16), self.visible.astype(np.bool_))
+        return Way(half(self.offset), self.visible.astype(np.bool_))
 
     def full(self) -> Way:
         """The other way round."""
-        return Way(self.offset.astype(np.float32), self.visible.astype(np.float32))
+        return Way(single(self.offset), self.visible.astype(np.float32))
 
     def before(self, motion: Motion | None) -> Way:
         """From the frame after this one, by its motion; None at a cut."""
@@ -99,16 +101,17 @@ class Way:
             return Way.cut(*self.visible.shape)
         return self._from(motion.ahead, motion.ahead_visible)
 
+    @cached_property
     def spread(self) -> np.ndarray:
         """HxW: by how much the offsets of neighbors differ, in pixels."""
-        window = np.ones((3, 3), np.uint8)
-        spread = cv2.dilate(self.offset, window) - cv2.erode(self.offset, window)
-        return np.maximum(spread[..., 0], spread[..., 1])
+        return largest(cv2.morphologyEx(self.offset, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
 
     def _from(self, offset: np.ndarray, visible: np.ndarray) -> Way:
         # a mean of the offsets of two surfaces leads to neither
-        rough = warp(self.spread(), offset, "nearest") > _ROUGH
-        rest = np.where(rough[..., None], warp(self.offset, offset, "nearest"), warp(self.offset, offset))
+        rough = np.flatnonzero(warp((self.spread > _ROUGH).view(np.uint8), offset, "nearest"))
+        rest = warp(self.offset, offset)
+        if len(rough):
+            rest.reshape(-1, 2)[rough] = sample(self.offset, places(offset, rough), "nearest")
         seen = (warp(self.visible, offset) > _SEEN) & (visible > 0)
         return Way(offset + rest, seen.astype(np.float32))
 
@@ -153,22 +156,22 @@ class Blend:
         if self.edges is not None:
             window = np.ones((_AROUND, _AROUND), np.uint8)
             around = cv2.erode(alone, window) - _MARGIN, cv2.dilate(alone, window) + _MARGIN
-        kept = (self.from_before + self.from_after)[..., None]
-        out = base * (1 - kept)
+        kept = self.from_before + self.from_after
+        out = times(base, 1 - kept)
         for paint, way, share in ((before, self.before, self.from_before), (after, self.after, self.from_after)):
             if share.any():
                 carried = warp(paint, way.offset, "lanczos")
                 if self.edges is not None:
-                    carried = np.where(self.edges, np.clip(carried, *around), carried)
-                out += carried * share[..., None]
+                    carried = where(self.edges, np.clip(carried, *around), carried)
+                out += times(carried, share)
         # a fade of two paintings has less contrast than either: strokes and detail get their energy back
         sigma = alone.shape[0] / 60
         strokes = _strokes(out)
         found, wanted = (total(np.square(s)) for s in (strokes, _strokes(alone)))
-        out += kept * _more(found, wanted, sigma) * strokes
+        out += times(strokes, kept * _more(found, wanted, sigma))
         found, wanted = (_detail(p) for p in (out, alone))
-        out += kept * _DETAIL * _more(found, wanted, sigma) * (out - cv2.GaussianBlur(out, (0, 0), 0.7))
-        return np.clip(out, 0, 1)
+        out += times(out - cv2.GaussianBlur(out, (0, 0), 0.7), kept * _DETAIL * _more(found, wanted, sigma))
+        return np.clip(out, 0, 1, out=out)
 
 
 class Anchor(NamedTuple):
@@ -207,26 +210,25 @@ def blend(
 
 
 def _edges(*ways: Way) -> np.ndarray:
-    """HxWx1 bool: where an outline may have left its glow, which moves against what lies behind it."""
-    spread = np.maximum(*(way.spread() for way in ways))
+    """HxW bool: where an outline may have left its glow, which moves against what lies behind it."""
+    spread = np.maximum(*(way.spread for way in ways))
     found, step = np.zeros(spread.shape, bool), _ROUGH
     while (moves := spread > step).any():
         # the anchor had the outline as far away as the offsets on both sides of it differ
         side = 2 * round(2 * step + spread.shape[0] / _GLOW) + 1
         found |= cv2.dilate(moves.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
         step *= 2
-    return found[..., None]
+    return found
 
 
 def _rest(picture: np.ndarray, last: np.ndarray, motion: Motion, pixels: np.ndarray, stability: float) -> Rest | None:
     pixels = pixels[motion.visible.ravel()[pixels] > 0]
     if not len(pixels):
         return None
-    width = picture.shape[1]
-    places = np.stack((pixels % width, pixels // width), 1).astype(np.float32) + motion.offset.reshape(-1, 2)[pixels]
-    change = np.abs(picture.reshape(-1, 3)[pixels] - sample(last, places)).max(1, keepdims=True)
+    there = places(motion.offset, pixels)
+    change = largest(np.abs(picture.reshape(-1, 3)[pixels] - sample(last, there)))[:, None]
     share = np.exp2(-np.square((change - _RESIDUAL).clip(min=0) / _CHANGE))
-    return Rest(pixels, places, share * np.float32(_LAST * stability))
+    return Rest(pixels, there, share * np.float32(_LAST * stability))
 
 
 def _changed(picture: np.ndarray, anchor: Anchor) -> np.ndarray:
@@ -249,11 +251,12 @@ def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.nd
     the colors around (as temporal antialiasing clamps its history), which a half-pixel does not.
     """
     weight = cv2.GaussianBlur(visible, (0, 0), 2)
-    wide = cv2.GaussianBlur((picture - laid) * visible[..., None], (0, 0), 2) / np.maximum(weight, 1e-3)[..., None]
+    wide = cv2.GaussianBlur(times(picture - laid, visible), (0, 0), 2)
     window = np.ones((3, 3), np.uint8)
     outside = np.maximum(laid - cv2.dilate(picture, window), cv2.erode(picture, window) - laid)
     narrow = largest(cv2.GaussianBlur(outside, (0, 0), 0.7))
-    return np.maximum((largest(np.abs(wide)) - _RESIDUAL) / _LIGHT, narrow / _CHANGE).clip(min=0)
+    broad = largest(np.abs(wide)) / np.maximum(weight, 1e-3)
+    return np.maximum((broad - _RESIDUAL) / _LIGHT, narrow / _CHANGE).clip(min=0)
 
 
 def _strokes(picture: np.ndarray) -> np.ndarray:
@@ -267,7 +270,7 @@ def _detail(picture: np.ndarray) -> np.ndarray:
 
 
 def _more(found: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:
-    """HxWx1: what part of a band is to be added to it, so that its energy around becomes the wanted one."""
+    """HxW: what part of a band is to be added to it, so that its energy around becomes the wanted one."""
     height, width = found.shape
     step = max(1, int(sigma / 3))  # so wide a blur needs no more places than these
     around, wanted_around = (
@@ -275,7 +278,7 @@ def _more(found: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:
                          (0, 0), sigma / step) for energy in (found, wanted)
     )  # fmt: skip
     gain = np.sqrt(np.clip((wanted_around + 1e-6) / (around + 1e-6), 1 / _GAIN, _GAIN)) - 1
-    return np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)[..., None]
+    return np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float | None:

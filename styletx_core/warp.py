@@ -25,15 +25,21 @@ def grid(height: int, width: int) -> np.ndarray:
 def warp(picture: np.ndarray, offset: np.ndarray, kernel: Kernel = "linear") -> np.ndarray:
     """The picture (HxW or HxWxC) as seen at each pixel's place plus its offset; outside, the border is repeated."""
     at = grid(*offset.shape[:2]) + offset
-    out = cv2.remap(picture, at[..., 0], at[..., 1], _FLAGS[kernel], borderMode=cv2.BORDER_REPLICATE)
+    out = cv2.remap(picture, at, None, _FLAGS[kernel], borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     return np.asarray(out, np.float32)
+
+
+def places(offset: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Nx2 (x, y): where the offset leads from N pixels, given by their numbers, row by row."""
+    own = grid(*offset.shape[:2]).reshape(-1, 2)
+    return np.asarray(own[pixels] + offset.reshape(-1, 2)[pixels], np.float32)
 
 
 def sample(picture: np.ndarray, at: np.ndarray, kernel: Kernel = "linear") -> np.ndarray:
     """NxC: the picture (HxWxC) at N places, Nx2 (x, y) in pixels."""
     side = 1024  # OpenCV takes no map that is longer than 32766
-    places = np.concatenate((at, np.zeros((-len(at) % side, 2), np.float32))).reshape(-1, side, 2)
-    out = cv2.remap(picture, places[..., 0], places[..., 1], _FLAGS[kernel], borderMode=cv2.BORDER_REPLICATE)
+    rows = np.concatenate((at, np.zeros((-len(at) % side, 2), np.float32))).reshape(-1, side, 2)
+    out = cv2.remap(picture, rows, None, _FLAGS[kernel], borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     return np.asarray(out.reshape(-1, picture.shape[2])[: len(at)], np.float32)
 
 
