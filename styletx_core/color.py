@@ -115,7 +115,8 @@ class ViewTransform:
         def forward(linear: np.ndarray) -> np.ndarray:
             value = np.minimum(np.clip(linear, 0, 65504) * scale, 1)
             curved = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** np.float32(1 / 2.4) - 0.055)
-            return np.asarray(np.clip(curved, 0, 1) ** power, np.float32)
+            shown = np.clip(curved, 0, 1)
+            return np.asarray(shown if power == 1 else shown**power, np.float32)
 
         def inverse(display: np.ndarray) -> np.ndarray:
             value = display ** (1 / power)

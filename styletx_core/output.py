@@ -19,6 +19,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from .color import ViewTransform, to_picture
 from .errors import InputError, WorkError
 from .files import atomic_path
+from .halves import half
 from .job import ViewSettings
 from .shot import Encoding, open_shot
 
@@ -232,14 +233,13 @@ def _save_tiff(path: Path, pixels: np.ndarray, fps: object) -> None:
         file.write(struct.pack("<I", 0))
 
 
-def _save_exr(path: Path, pixels: np.ndarray, fps: Fraction | float | None, half: bool) -> None:
+def _save_exr(path: Path, pixels: np.ndarray, fps: Fraction | float | None, halved: bool) -> None:
     header: dict[str, object] = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage,
                                  "chromaticities": REC709}
     if fps is not None:
         header["framesPerSecond"] = _rate(fps)
-    if half:
-        with np.errstate(over="ignore"):
-            halves = pixels.astype(np.float16)
+    if halved:
+        halves = half(pixels)
         # What is too large for half precision is its largest; what was infinite stays so.
         large = (halves.view(np.uint16) & 0x7FFF) == 0x7C00
         if large.any():
@@ -254,6 +254,6 @@ _SAVERS: dict[str, tuple[str, _Saver]] = {
     "png8": (".png", lambda path, pixels, fps: _save_png(path, pixels, 255)),
     "png16": (".png", lambda path, pixels, fps: _save_png(path, pixels, 65535)),
     "tiff16": (".tif", _save_tiff),
-    "exr_half": (".exr", lambda path, pixels, fps: _save_exr(path, pixels, fps, half=True)),
-    "exr_float": (".exr", lambda path, pixels, fps: _save_exr(path, pixels, fps, half=False)),
+    "exr_half": (".exr", lambda path, pixels, fps: _save_exr(path, pixels, fps, halved=True)),
+    "exr_float": (".exr", lambda path, pixels, fps: _save_exr(path, pixels, fps, halved=False)),
 }

@@ -110,8 +110,7 @@ class Way:
         # a mean of the offsets of two surfaces leads to neither
         rough = np.flatnonzero(warp((self.spread > _ROUGH).view(np.uint8), offset, "nearest"))
         rest = warp(self.offset, offset)
-        if len(rough):
-            rest.reshape(-1, 2)[rough] = sample(self.offset, places(offset, rough), "nearest")
+        rest.reshape(-1, 2)[rough] = sample(self.offset, places(offset, rough), "nearest")
         seen = (warp(self.visible, offset) > _SEEN) & (visible > 0)
         return Way(offset + rest, seen.astype(np.float32))
 

@@ -37,6 +37,8 @@ def places(offset: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 def sample(picture: np.ndarray, at: np.ndarray, kernel: Kernel = "linear") -> np.ndarray:
     """NxC: the picture (HxWxC) at N places, Nx2 (x, y) in pixels."""
+    if not len(at):
+        return np.empty((0, picture.shape[2]), np.float32)
     side = 1024  # OpenCV takes no map that is longer than 32766
     rows = np.concatenate((at, np.zeros((-len(at) % side, 2), np.float32))).reshape(-1, side, 2)
     out = cv2.remap(picture, rows, None, _FLAGS[kernel], borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]

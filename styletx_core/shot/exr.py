@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import OpenEXR
 
 from .. import exr_header
 from ..errors import InputError
 from ..exr_header import Part
+from ..halves import single
 from . import cryptomatte
 
 HALF = 1
@@ -153,11 +155,8 @@ def read_pixels(header: ExrHeader, layer: str, mattes: Iterable[str] = ()) -> di
 
 
 def _stacked(planes: list[np.ndarray]) -> np.ndarray:
-    """Channels side by side, as float32 in one pass."""
-    stacked = np.empty((*planes[0].shape, len(planes)), np.float32)
-    for index, plane in enumerate(planes):
-        stacked[..., index] = plane
-    return stacked
+    """Channels side by side, as float32."""
+    return cv2.merge([single(p) if p.dtype == np.float16 else np.ascontiguousarray(p, np.float32) for p in planes])
 
 
 def _passes(parts: tuple[Part, ...]) -> dict[tuple[str, str], dict[str, tuple[int, str]]]:
