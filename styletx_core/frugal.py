@@ -54,13 +54,13 @@ class Frugal:
     @property
     def device(self) -> torch.device:
         """What it paints on now. Safe to ask from another thread than that which paints."""
-        return self._device
+        method: Method | None = vars(self).get("_method")
+        return method.device if method is not None else self._left
 
     def _made(self, device: str) -> Method:
         made = self._load(device)
         made.tiling = self._tiling
         made.set_style(self._styles, self._keep_colors)
-        self._device = made.device
         return made
 
     def fix_statistics(self, frames: Sequence[Picture] | None) -> None:
@@ -114,6 +114,7 @@ class Frugal:
             self._method.tiling = self._tiling = Tiling(side, self._tiling.wrap)
             self.told.append(f"The memory of {device} was full: painting goes on in tiles of {side} pixels.")
         else:
+            self._left = device
             del self._method  # before another is made
             _release(device)
             self._method = self._made("cpu")
