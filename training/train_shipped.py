@@ -29,7 +29,7 @@ RECIPES: dict[str, tuple[str, tuple[str, ...], str | None, int]] = {
     "johnson-oil": ("johnson", ("oil",), None, 3600),
     "johnson-stained_glass": ("johnson", ("stained_glass",), "johnson-oil", 1800),
     "reconet-oil": ("reconet", ("oil",), None, 3000),
-    "dumoulin": ("dumoulin", tuple(paint_styles.TAUGHT), "johnson-oil", 3600),
+    "dumoulin": ("dumoulin", tuple(paint_styles.TAUGHT), "johnson-oil", 2400),
     "adain": ("adain", (), None, 3600),
 }
 
