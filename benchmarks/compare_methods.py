@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every method on the same photo, the same shot and the same styles: writes docs/comparison.md with its picture.
 
-    python benchmarks/compare_methods.py --photo photo.jpg --shot build/shots/measured --frames 40-51 \\
+    python -m benchmarks.compare_methods --photo photo.jpg --shot build/shots/measured --frames 40-51 \\
         --style styletx_core/assets/styles --option gatys:steps=100
 
 Runs the command line itself, method after method. A method of fixed styles paints those of the given ones that it
@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.peak import ROOT, run
 from styletx_core.errors import InputError, StyleTXError, WorkError
 from styletx_core.evaluate.distances import Eye, distances, gray, read_still, ssim
 from styletx_core.evaluate.sheet import sheet, thumbnail
@@ -29,7 +28,6 @@ from styletx_core.files import atomic_path
 from styletx_core.perceptual.pictures import list_pictures
 from styletx_core.registry import WEIGHTS_DIRECTORY, MethodInfo, methods
 
-ROOT = Path(__file__).resolve().parent.parent
 # When to take which; a new method shows its own description until somebody knows better.
 ADVICE = {
     "adain_reconet": "Shots and movies in any style; everything where you are not sure.",
@@ -121,15 +119,9 @@ def paint(info: MethodInfo, photo: Path, style: Path, args: argparse.Namespace, 
 
 def _run(arguments: list[str]) -> tuple[list[Values], float, str]:
     """Events of `styletx stylize`, its peak memory in GB, and what it said where it failed."""
-    words = [sys.executable, "-m", "styletx_core", "stylize", *arguments, "--progress", "json"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None and process.stderr is not None
-        out, said = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        return [], 0.0, (said.strip().splitlines() or ["it failed without a word"])[-1]
-    return [json.loads(line) for line in out.splitlines()], usage.ru_maxrss / 2**20, ""
+    ran = run([sys.executable, "-m", "styletx_core", "stylize", *arguments, "--progress", "json"])
+    events = [] if ran.failed else [json.loads(line) for line in ran.lines]
+    return events, ran.peak / 2**30, ran.failed
 
 
 def _photo(path: Path, size: int, to: Path) -> Path:
@@ -179,7 +171,7 @@ def page(found: dict[str, Values], chosen: list[MethodInfo], args: argparse.Name
     options = f" ({', '.join(args.option)})" if args.option else ""
     text = [
         "# The methods side by side",
-        "Written by `python benchmarks/compare_methods.py`.",
+        "Written by `python -m benchmarks.compare_methods`.",
         f"One photo at {args.size} pixels{shot}, in the same styles{options}; means of the styles. Figures as in "
         "[measures](measures.md); error is the temporal error, frame by frame and with the stage that follows every "
         "method. Seconds are wall time of one run beside whatever else the machine did: their order counts, see "

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`gatys` against pastiche 1.6.0, each by its own command line, on the same pictures, layers, weights and threads.
 
-    python benchmarks/gatys_against_pastiche.py                              # three pairs, 512 px, 60 steps
-    python benchmarks/gatys_against_pastiche.py --large 3840x2160 --steps 10 # memory and time of gatys alone
+    python -m benchmarks.gatys_against_pastiche                               # three pairs, 512 px, 60 steps
+    python -m benchmarks.gatys_against_pastiche --large 3840x2160 --steps 10 # memory and time of gatys alone
 
 Both get pictures of the size they work at, so that neither resamples. "printed" is the last loss that a command line
 tells, "saved" that of the picture it wrote, as pastiche's own class measures both. What pastiche prints is the loss of
@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+
+from benchmarks.peak import run
 
 ASSETS = Path(__file__).resolve().parent.parent / "styletx_core" / "assets"
 STYLES = [ASSETS / "styles" / f"{name}.png" for name in ("oil", "ink", "stained_glass")]
@@ -113,14 +112,10 @@ def gatys(content: Path, style: Path, output: Path, options: argparse.Namespace)
 
 def watched(command: list[object]) -> tuple[list[str], float]:
     """Runs a command: the lines it printed and its peak memory in GB."""
-    began = time.monotonic()
-    with tempfile.TemporaryFile("w+") as out:
-        process = subprocess.Popen([str(part) for part in command], stdout=out)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            sys.exit(f"'{' '.join(map(str, command[:3]))}' failed after {time.monotonic() - began:.0f} s.")
-        out.seek(0)
-        return out.read().splitlines(), usage.ru_maxrss / 2**20  # kilobytes on Linux
+    ran = run(command)
+    if ran.failed:
+        sys.exit(f"'{' '.join(map(str, command[:3]))}' failed after {ran.seconds:.0f} s: {ran.failed}")
+    return ran.lines, ran.peak / 2**30
 
 
 def loss(content: Path, style: Path, picture: Path, size: int) -> float:

@@ -8,23 +8,13 @@ python -m benchmarks.memory 1920x1080 --frames 4       # EXR with vectors and de
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks.material import STYLE, write_exr_shot, write_still
+from benchmarks.peak import run
 from styletx_core.memory import GIB, estimate, tile_side
-
-# Linux counts the memory of whoever starts a process as that process's own, so somebody small has to start it.
-_APART = """
-import os, subprocess, sys
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-print(usage.ru_maxrss)
-sys.exit(bool(status))
-"""
 
 
 def main() -> None:
@@ -56,12 +46,10 @@ def measure(
     command = [sys.executable, "-m", "styletx_core", "stylize", str(source), "--style", str(STYLE)]
     command += ["--output", str(output), "--method", method, "--tile", str(tile), "--device", "cpu"]
     command += ["--size", str(size), "--progress", "none"]
-    began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", _APART, *command], capture_output=True, text=True)
-    seconds = time.monotonic() - began
-    if done.returncode:
-        raise SystemExit(f"styletx stylize failed: {done.stderr.strip()}")
-    return int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024), seconds
+    ran = run(command)
+    if ran.failed:
+        raise SystemExit(f"styletx stylize failed: {ran.failed}")
+    return ran.peak, ran.seconds
 
 
 if __name__ == "__main__":

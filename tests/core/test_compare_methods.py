@@ -22,7 +22,7 @@ def test_the_page_is_made_by_one_command(tmp_path: Path) -> None:
     picture, shot = write_png(tmp_path / "photo.png", photo()), write_frames(tmp_path / "shot", 3)
     page, image = tmp_path / "page.md", tmp_path / "images" / "sheet.jpg"
     done = subprocess.run(
-        [sys.executable, "benchmarks/compare_methods.py", "--photo", picture, "--shot", shot, "--frames", "1-3",
+        [sys.executable, "-m", "benchmarks.compare_methods", "--photo", picture, "--shot", shot, "--frames", "1-3",
          "--style", ASSETS / "styles" / "oil.png", "--method", "adain_reconet", "--method", "gatys",
          "--option", "gatys:steps=2", "--size", "64", "--output", tmp_path / "out", "--page", page, "--image", image],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=900,
