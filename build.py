@@ -13,7 +13,7 @@ pure Python: for every Blender from 4.2 and every system, with the worker in an 
 --torch cpu    PyTorch for the processor: works offline right after installing. The default where pip finds such a
                wheel; on Linux that takes an index that has PyTorch's "+cpu" builds.
 --torch none   no PyTorch and no av; the worker runs in an environment of the user's own, which has them.
---torch INDEX  address or folder of an index to take PyTorch from, instead of the one pip is set up with.
+--torch INDEX  address of an index, or folder of wheels, to take PyTorch from, instead of what pip is set up with.
 
 numpy is never in it: an extension's packages come before Blender's own, and every add-on would get ours.
 
@@ -25,6 +25,7 @@ Blender's own builder, `blender_ext.py`, makes and validates the zip. It comes w
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import re
 import shutil
@@ -91,12 +92,11 @@ def build(python: str, system: str, torch: str | None, output: Path, builder: Pa
         shutil.copy(ROOT / "LICENSE", package)
         wheels = package / "wheels"
         wheels.mkdir()
-        build_core(wheels, Path(name))
-        if python == "any":
-            torch = "none"
-        else:
+        # first what is most likely not to be had
+        torch = "none" if python == "any" else fetch_torch(wheels, python, system, torch)
+        if python != "any":
             fetch(wheels, python, system, LIGHT)
-            torch = fetch_torch(wheels, python, system, torch)
+        build_core(wheels, Path(name))
         write_manifest(package, python, system)
         tag = "any" if python == "any" else f"cp{python.replace('.', '')}-{system}"
         kind = "" if torch != "none" or python == "any" else "-no-torch"
@@ -177,14 +177,17 @@ def fetch_torch(wheels: Path, python: str, system: str, torch: str | None) -> st
     else:
         assert torch is not None
         requirement, options = f"torch=={wanted[1]}", ["--index-url", torch]
-        if Path(torch).is_dir():
+        if "://" not in torch:
+            if not Path(torch).is_dir():
+                raise BuildError(f"There is no folder '{torch}': give one with wheels, the address of an index, or none.")
             options = ["--no-index", "--find-links", torch]
     try:
         fetch(wheels, python, system, [requirement], *options)
     except BuildError as error:
         advice = "give an index that has one with --torch INDEX, or build without with --torch none"
         if torch is not None:
-            raise BuildError(f"pip finds no {requirement} for Python {python} on {system}; {advice}.") from error
+            place = f" in '{torch}'" if torch != "cpu" else ""
+            raise BuildError(f"pip finds no {requirement} for Python {python} on {system}{place}; {advice}.") from error
         print(f"No {requirement} for Python {python} on {system}: building without PyTorch.", file=sys.stderr)
         return "none"
     fetch(wheels, python, system, TORCH[1:] + MOVIES)
@@ -220,8 +223,14 @@ def report(path: Path) -> None:
 
 
 def pip(*arguments: str) -> None:
-    """Run this Python's pip; raises BuildError with what it said."""
-    done = subprocess.run([sys.executable, "-m", "pip", *arguments], capture_output=True, text=True)
+    """Run this Python's pip; raises BuildError with what it said. Where a place is named, it looks nowhere else."""
+    environment = dict(os.environ)
+    if "--index-url" in arguments or "--no-index" in arguments:
+        for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+            environment.pop(name, None)
+        environment["PIP_CONFIG_FILE"] = os.devnull
+    command = [sys.executable, "-m", "pip", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-3:]
         raise BuildError(f"pip {arguments[0]} failed: {' '.join(lines)}")
