@@ -179,7 +179,7 @@ def fetch_torch(wheels: Path, python: str, system: str, torch: str | None) -> st
         requirement, options = f"torch=={wanted[1]}", ["--index-url", torch]
         if "://" not in torch:
             if not Path(torch).is_dir():
-                raise BuildError(f"There is no folder '{torch}': give one with wheels, the address of an index, or none.")
+                raise BuildError(f"There is no folder '{torch}': give one with wheels, an index, or none.")
             options = ["--no-index", "--find-links", torch]
     try:
         fetch(wheels, python, system, [requirement], *options)

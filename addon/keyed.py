@@ -37,6 +37,28 @@ def drivers(scene: bpy.types.Scene) -> dict[str, Any]:
     return {path: curve for path, curve in _ours(animation.drivers if animation else ()) if not curve.mute}
 
 
+def check(scene: bpy.types.Scene) -> None:
+    """Raise InputError for a setting that the NLA moves: what its strips make of it cannot be asked for by frame."""
+    animation = scene.animation_data
+    if animation is None or not animation.use_nla:
+        return
+    for strip in _strips(strip for track in animation.nla_tracks if not track.mute for strip in track.strips):
+        for path, curve in _ours(compat.action_curves(strip)):
+            if not curve.mute and path not in drivers(scene):
+                raise InputError(
+                    f"The setting '{path}' is animated by the strip '{strip.name}' of the NLA, which StyleTX does not "
+                    "follow: bake the strip to keys, or mute it."
+                )
+
+
+def _strips(found: Iterable[Any]) -> Iterator[Any]:
+    """Strips of the NLA that play, and those in them."""
+    for strip in found:
+        if not strip.mute:
+            yield strip
+            yield from _strips(strip.strips)
+
+
 def _ours(found: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     for curve in found:
         path = curve.data_path.removeprefix(PREFIX)
@@ -48,8 +70,11 @@ def sample(scene: bpy.types.Scene, frames: Iterable[int]) -> Iterator[tuple[int,
     """(frame, value of every animated setting) one frame after the other. Raises InputError for a driver that fails."""
     moved, driven = (_there(scene, found) for found in (curves(scene), drivers(scene)))
     if not driven:
-        for frame in frames:
-            yield frame, {path: _within(scene, path, curve.evaluate(frame)) for path, curve in moved.items()}
+        # at once: an undo between two of them would take the curves away
+        yield from [
+            (frame, {path: _within(scene, path, curve.evaluate(frame)) for path, curve in moved.items()})
+            for frame in frames
+        ]
         return
     stage = bpy.data.scenes.new(TEMPORARY)
     stage[TEMPORARY] = 1

@@ -31,7 +31,8 @@ class Look:
 
 
 def check(scene: bpy.types.Scene) -> None:
-    """Raise InputError where a style, or what tells a region, is missing."""
+    """Raise InputError where a style, or what tells a region, is missing, or an animation cannot be followed."""
+    keyed.check(scene)
     state: Any = state_of(scene)
     if not (state.regions and state.elsewhere == "ORIGINAL"):
         library.chosen(state)

@@ -111,7 +111,8 @@ class STYLETX_OT_test_worker(Steps, bpy.types.Operator):
         return run.test_steps()
 
     def end(self) -> Result:
-        self.report({"ERROR"} if run.test_failed else {"INFO"}, run.tested)
+        # the preferences show the rest
+        self.report({"ERROR"} if run.test_failed else {"INFO"}, run.tested.partition("\n")[0])
         return {"CANCELLED"} if run.test_failed else {"FINISHED"}
 
 

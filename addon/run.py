@@ -61,6 +61,7 @@ class Run:
         self.id = jobs.new_id()
         self.scene_name = scene.name
         self._key = key_of(scene)
+        self._uid = scene.session_uid
         self.frame = frame
         self.strips: list[str] = []
         self.windowed = windowed
@@ -87,11 +88,14 @@ class Run:
     @property
     def scene(self) -> bpy.types.Scene:
         """Looked up each time: an undo between two steps replaces all data."""
-        scenes: Any = bpy.data.scenes  # Blender's types do not know of a library in the key
-        scene: bpy.types.Scene | None = scenes.get(self._key)
+        scene = self._found()
         if scene is None:
-            raise InputError(f"The scene '{self.scene_name}' is gone or was renamed: start again.")
+            raise InputError(f"The scene '{self.scene_name}' is gone: start again.")
         return scene
+
+    def _found(self) -> bpy.types.Scene | None:
+        """The scene, whatever it is called now; None where it is gone."""
+        return next((scene for scene in bpy.data.scenes if scene.session_uid == self._uid), None)
 
     @property
     def kind(self) -> str:
@@ -139,6 +143,10 @@ class Run:
 
     def _next(self, work: Steps) -> bool:
         """Take a step with the settings of this run; False when there are no more."""
+        scene = self._found()
+        if scene is not None and key_of(scene) != self._key:
+            self._key, self.scene_name = key_of(scene), scene.name
+            jobs.write(self)
         with using(self._key, self.settings):
             try:
                 next(work)
@@ -300,8 +308,11 @@ class Run:
                     worker_client.stop()
                     raise WorkError(sentence)
                 yield
-        except StyleTXError:
+        except StyleTXError as error:
             ended = True
+            if isinstance(error, WorkError):
+                # once its memory was full, oneDNN goes on to fail even where there is enough again
+                worker_client.stop()
             raise
         finally:
             if not ended:

@@ -17,7 +17,7 @@ import bpy
 from styletx_core import events
 from styletx_core.errors import InputError
 
-from . import library, look, rendering, strip_frames, strip_place, strips
+from . import keyed, library, look, rendering, strip_frames, strip_place, strips
 from .properties import state_of
 from .run import Run, Steps
 
@@ -49,6 +49,7 @@ class StripRun(Run):
         targets, notices = strips.gather(self.scene, self.strips)
         self.notices += notices
         library.chosen(state_of(self.scene))
+        keyed.check(self.scene)
         yield from self._start_worker()
         for target in targets:
             self._check_memory(target.size, not target.still)
@@ -71,8 +72,6 @@ class StripRun(Run):
     def _read(self, target: strips.Target) -> Steps:
         """Write what a strip shows to files."""
         frames = list(range(target.first, target.first + 1 if target.still else target.end))
-        arguments: list[Any] = [self.scene.name, target.name, frames[0], frames[-1] + 1, list(target.size),
-                                target.linear, target.deep, str(target.source)]  # fmt: skip
         try:
             target.source.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -81,6 +80,8 @@ class StripRun(Run):
         began, count = time.monotonic(), 0
         self.phase, self.progress, self.eta = "Reading the strip", 0.0, None
         yield
+        arguments: list[Any] = [self.scene.name, target.name, frames[0], frames[-1] + 1, list(target.size),
+                                target.linear, target.deep, str(target.source)]  # fmt: skip
         written: Iterator[int]
         if self.windowed:
             written = rendering.beside(strip_frames.write_frames, arguments, frames)

@@ -368,6 +368,8 @@ def _explained(error: Exception, work: _Run) -> WorkError:
         return _disk_is_full(work)
     if is_out_of_memory(error):
         cure = "close other programs or give smaller frames"
+        if work.device == "auto":  # it ran out before one was found
+            return WorkError(f"The memory is full while {doing}; {cure}: {KEPT}.")
         if not work.device.startswith("cpu"):
             cure = "close other programs, give smaller frames, or choose the device cpu (--device cpu)"
         return WorkError(f"The memory of {work.device} is full while {doing}; {cure}: {KEPT}.")

@@ -134,14 +134,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     """True for a lack of memory, of a graphics card's or of the machine's."""
     # torch and OpenCV have classes of their own for this, and on the CPU torch raises a plain RuntimeError.
     text = str(error).lower()
+    # OpenCV may return a picture that could not be made, which Python takes for a fault of its own
+    within = error.__cause__ or error.__context__ if isinstance(error, SystemError) else None
     return (
         isinstance(error, MemoryError)
+        or (within is not None and is_out_of_memory(within))
         or type(error).__name__ == "OutOfMemoryError"
         or any(
             words in text
             for words in (
                 "out of memory",
                 "can't allocate memory",
+                "cannot allocate memory",  # of the system, for a file that is mapped
+                "the numpy array of typenum",  # of OpenCV, for one that "can not be created"
+                "could not create a primitive",  # of oneDNN, which gives no reason
                 "not enough memory",
                 "insufficient memory",
                 "failed to allocate",

@@ -125,7 +125,7 @@ def read_pixels(header: ExrHeader, layer: str, mattes: Iterable[str] = ()) -> di
 
     mattes: the Cryptomattes to read as well, by kind.
     All are float32 and cover the display window; what lies outside the data window is 0.
-    Raises InputError for damaged files.
+    Raises InputError for damaged files, MemoryError where the memory is full.
     """
     try:
         file = OpenEXR.File(str(header.path), separate_channels=True)
@@ -151,6 +151,7 @@ def read_pixels(header: ExrHeader, layer: str, mattes: Iterable[str] = ()) -> di
         return result
     # The package answers a damaged file with whatever its parser stumbled over.
     except (RuntimeError, IndexError, KeyError, ValueError, TypeError) as error:
+        _need_memory(header)
         raise InputError(f"{header.path} is damaged and cannot be decoded; render it again.") from error
 
 
@@ -173,6 +174,12 @@ def _passes(parts: tuple[Part, ...]) -> dict[tuple[str, str], dict[str, tuple[in
             key = (".".join(filter(None, layer)), group)
             passes.setdefault(key, {})[component] = (number, channel)
     return passes
+
+
+def _need_memory(header: ExrHeader) -> None:
+    """Raise MemoryError where there is not the memory that reading takes, which OpenEXR tells nobody of."""
+    channels = sum(len(part.channels) for part in header.parts)
+    np.empty((channels, header.height, header.width, 5), np.uint8)  # the pixels, and a quarter more to decode them
 
 
 def _place(plane: np.ndarray, header: ExrHeader, part: int) -> np.ndarray:

@@ -38,6 +38,9 @@ def test_settings_follow_curves_and_drivers_frame_by_frame(blender: Blender, tmp
     assert np.allclose(list(seen["moved"].values()), [0.5, 0.75, 1], atol=1e-6)
     error, alone = seen["frame alone"]
     assert error == "" and alone == {"3": 1.0}
+    nla = seen["nla"]
+    assert "'Pushed down' of the NLA" in nla["plays"] and "bake" in nla["plays"] and "\n" not in nla["plays"]
+    assert nla["driven"] == {"3": 0.25} and nla["muted"] == 0.75
     assert "driver" in seen["broken driver"] and "size" in seen["broken driver"] and "\n" not in seen["broken driver"]
     error, weight = seen["without"]
     assert error == "" and weight["1"] == 0 and weight["3"] == 1

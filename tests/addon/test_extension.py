@@ -145,7 +145,7 @@ def test_errors_are_sentences_and_change_nothing(blender: Blender, tmp_path: Pat
         "crop": "Crop", "look": "choose EXR", "view": "choose EXR", "curves": "choose EXR", "no sequence": "frames",
         "sequence gone": "/nowhere/frames", "output": "/proc/styletx", "no python": "preferences",
         "python gone": "/nowhere/bin/python", "no python in it": "not a picture.png", "bare python": "pip install",
-        "bare test": "pip install",
+        "bare test": "pip install", "no av": "cannot import av: install it there with  pip install av",
     }
     for name, outcome in seen.items():
         assert words[name] in outcome["error"], (name, outcome["error"])

@@ -60,6 +60,8 @@ def chaos(blender: Blender, tmp_path_factory: pytest.TempPathFactory) -> Any:
 FAILURES = {
     "scene_deleted": ("Doomed", 2),
     "strip_deleted": ("clip", 6),
+    "strip_trimmed": ("trimmed", 6),
+    "strip_moved": ("moved", 6),
     "disk_full_painting": ("space", 2),
     "disk_full_rendering": ("make room", 2),
     "worker_killed": ("killed", 2),
@@ -91,10 +93,59 @@ def test_finished_frames_are_used_again(chaos: Any) -> None:
     assert full["again"]["state"] == "DONE" and full["all"] == 6 and full["kept then"] >= 2
 
 
-def test_undo_and_a_late_loss_of_the_style_do_no_harm(chaos: Any) -> None:
-    assert chaos["undo"]["undone"] == ["FINISHED"]
-    assert chaos["undo"]["state"] == "DONE" and chaos["undo"]["kept"] == 5
+def test_undo_and_redo_while_it_works_and_after(chaos: Any) -> None:
+    seen = chaos["undo"]
+    assert seen["while"] == [["FINISHED"], ["FINISHED"]]
+    assert seen["state"] == "DONE" and seen["kept"] == 5
+    moved = seen["done"][2]
+    assert seen["done"] == seen["redone"] == [True, "painted", moved] and seen["undone"] == [False, "", moved]
+
+
+def test_a_renamed_scene_is_followed(chaos: Any) -> None:
+    seen = chaos["scene_renamed"]
+    assert seen["state"] == "DONE" and seen["kept"] == 6 and seen["label"] == "Renamed"
+    assert seen["wired"] == [True, False], "a new scene of the old name is another one"
+    assert seen["strength"] == 1, "the setting it was pressed with"
+
+
+def test_strips_that_were_changed_get_none(chaos: Any) -> None:
+    for name in ("strip_deleted", "strip_trimmed", "strip_moved"):
+        assert chaos[name]["strips"] == ([] if name == "strip_deleted" else ["clip"]), name
+    assert chaos["strip_moved"]["again"] == ["FINISHED"] and chaos["strip_moved"]["kept then"] == 6
+
+
+SMALLER = "was full: painting goes on in tiles of {} pixels."
+
+
+def test_full_memory_means_tiles_and_is_told(chaos: Any) -> None:
+    """The real thing: a worker that may take little more memory than it has."""
+    seen = chaos["memory_full"]
+    assert seen["before"], "too little for anything at first"
+    for outcome in seen["before"]:
+        assert outcome["state"] == "FAILED" and " is full while " in outcome["error"]
+        assert outcome["reports"][-1] == outcome["error"] and "\n" not in outcome["error"]
+    assert seen["state"] == "DONE" and seen["kept"] == 1
+    told = f"The memory of cpu {SMALLER.format(1024)}"
+    assert told in seen["reports"] and told in seen["log"]
+
+
+def test_a_full_graphics_card_means_the_processor_and_is_told(chaos: Any) -> None:
+    seen = chaos["card_full"]
+    assert seen["state"] == "DONE" and seen["kept"] == 2
+    told = [f"The memory of cuda:0 {SMALLER.format(256)}",
+            "The memory of cuda:0 is too small: painting goes on, slower, on the processor."]  # fmt: skip
+    assert seen["reports"][:2] == told and "Painted 2 frames" in seen["reports"][-1]
+    assert all(text in seen["log"] for text in told)
+
+
+def test_a_late_loss_of_the_style_does_no_harm(chaos: Any) -> None:
     assert chaos["style_removed_late"]["state"] == "DONE" and chaos["style_removed_late"]["kept"] == 6
+
+
+def test_a_closed_window_interrupts_and_the_job_can_go_on(chaos: Any) -> None:
+    seen = chaos["window_closed"]
+    assert seen["state"] == "CANCELLED" and seen["kept"] >= 2 and seen["interrupted"] == ["Scene"]
+    assert seen["resumed"] == ["FINISHED"] and seen["all"] == 6
 
 
 def test_opening_a_file_interrupts_and_the_job_can_go_on(chaos: Any) -> None:

@@ -33,6 +33,13 @@ def test_a_rich_tree_is_extended_and_the_chosen_view_layer_is_painted(blender: B
     assert "'Gone'" in seen["gone"] and "\n" not in seen["gone"]
     assert seen["after"] == seen["before"] and seen["left"] == {}
 
+    undo = seen["undo"]
+    plain, painted = undo["before"], undo["painted"]
+    assert plain[2] == [] and sorted(painted[2]) == ["StyleTX", "StyleTX"] and "StyleTX" in painted[1]
+    assert undo["paint undone"] == plain and undo["remove undone"] == painted == undo["paint redone"]
+    assert undo["removed"] == undo["remove redone"] and undo["removed"][:3] == plain[:3]
+    assert undo["error"] == "" and undo["again"] == painted
+
 
 def test_file_output_is_silent_for_our_renders_and_gets_the_paint_in_yours(blender: Blender, tmp_path: Path) -> None:
     seen = blender.run("file_output", tmp_path, SCRIPT)

@@ -258,7 +258,8 @@ def test_several_strips_one_undo(seen: Any) -> None:
         assert sum(c == channel and f < end and e > first for c, f, e in spans) == 1, "strips lie on each other"
     assert case["after"]["sound"] == case["before"]["sound"] and case["after"]["title"] == case["before"]["title"]
     assert any("'title'" in text and "left out" in text for text in case["notices"])
-    assert case["undone"] == case["before"]
+    assert case["undone"] == case["before"] == case["undone again"]
+    assert case["redone"] == [True, case["files"]]
     assert case["again"], "the same again"
 
 

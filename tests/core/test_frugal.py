@@ -31,7 +31,9 @@ class Card:
         return "cuda:0"
 
 
-def limited(monkeypatch: pytest.MonkeyPatch, largest: int, card: bool = False) -> list[str]:
+def limited(
+    monkeypatch: pytest.MonkeyPatch, largest: int, card: bool = False, full: Exception | None = None
+) -> list[str]:
     """Have painting run out of memory above tiles of `largest` pixels; on a card always. Returns devices asked for."""
     asked: list[str] = []
 
@@ -44,7 +46,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, largest: int, card: bool = False) -
         def run(*given: Any) -> Any:
             if on_card or (method.tiling.side or 10**6) > largest:
                 method.device = Card() if on_card else cpu
-                raise torch.OutOfMemoryError(FULL)
+                raise full or torch.OutOfMemoryError(FULL)
             return network(*given)
 
         def begin(*given: Any) -> Any:
@@ -81,9 +83,20 @@ def notices(events: list[Any]) -> list[str]:
     return [event.text for event in events if isinstance(event, Notice)]
 
 
-def test_tiles_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def from_opencv() -> SystemError:
+    """What is raised where OpenCV lacks the memory for a picture and says so too late."""
+    error = SystemError("<built-in function copyMakeBorder> returned a result with an exception set")
+    error.__cause__ = MemoryError()
+    return error
+
+
+@pytest.mark.parametrize(
+    "full", [torch.OutOfMemoryError(FULL), RuntimeError("could not create a primitive"), from_opencv()]
+)
+def test_tiles_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: Exception) -> None:
+    """full: what was seen where memory was short."""
     _, whole = paint(tmp_path, "whole")
-    asked = limited(monkeypatch, 256)
+    asked = limited(monkeypatch, 256, full=full)
     events, tiled = paint(tmp_path, "tiled")
     assert notices(events) == ["The memory of cpu was full: painting goes on in tiles of 256 pixels."], "once only"
     assert len([event for event in events if isinstance(event, FrameDone)]) == 2

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,23 @@ def test_damaged_inside(tmp_path: Path) -> None:
     path.write_bytes(data)
     with open_shot(path) as shot, pytest.raises(InputError, match=r"a\.exr is damaged"):
         shot.read(1)
+
+
+def test_little_memory_is_no_damage(tmp_path: Path) -> None:
+    """In a process that may take less than the picture is large."""
+    pytest.importorskip("resource")
+    path = write_single_part(tmp_path / "large.exr", passes(1200, 900))
+    code = (
+        "import resource, sys\n"
+        "from styletx_core.shot import open_shot\n"
+        "shot = open_shot(sys.argv[1])\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**23, used + 2**23))\n"
+        "try:\n    shot.read(shot.numbers[0])\n"
+        "except MemoryError:\n    print('full')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert done.stdout.endswith("full\n"), done.stderr  # OpenEXR prints a warning before
 
 
 def test_not_an_exr(tmp_path: Path) -> None:

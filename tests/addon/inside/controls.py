@@ -103,6 +103,7 @@ def keyed() -> dict[str, Any]:
     made.frame_set(3)
     result["frame alone"] = [error_of(bpy.ops.styletx.stylize_frame), job(made)["settings"]["strength"]]
 
+    result["nla"] = nla(made)
     driver.expression = "no_such_thing + 1"
     result["broken driver"] = error_of(bpy.ops.styletx.stylize_render)
     state.driver_remove("size")
@@ -115,6 +116,33 @@ def keyed() -> dict[str, Any]:
             result["without"] = [error_of(bpy.ops.styletx.stylize_render), job(made)["styles"][0]["weight"]]
     result["scenes"] = [other.name for other in bpy.data.scenes]
     return result
+
+
+def nla(made: bpy.types.Scene) -> dict[str, Any]:
+    """The action with the keys as a strip of the NLA; muted; and as the action again."""
+    animation = made.animation_data
+    action, slot = animation.action, getattr(animation, "action_slot", None)
+    track = animation.nla_tracks.new()
+    strip = track.strips.new("Pushed down", 1, action)
+    animation.action = None
+    found = {"plays": error_of(bpy.ops.styletx.stylize_frame)}
+    made.styletx.driver_add("strength").driver.expression = "0.25"
+    weights = [curve for curve in sys.modules[MODULE + ".compat"].action_curves(strip)
+               if "weight" in curve.data_path]  # fmt: skip
+    for curve in weights:
+        curve.mute = True
+    found["driven"] = error_of(bpy.ops.styletx.stylize_frame) or job(made)["settings"]["strength"]
+    made.styletx.driver_remove("strength")
+    for curve in weights:
+        curve.mute = False
+    track.mute = True
+    made.styletx.strength = 0.75
+    found["muted"] = error_of(bpy.ops.styletx.stylize_frame) or job(made)["settings"]["strength"]
+    animation.nla_tracks.remove(track)
+    animation.action = action
+    if slot is not None:
+        animation.action_slot = slot
+    return found
 
 
 def options() -> dict[str, Any]:

@@ -21,7 +21,7 @@ from typing import Any
 import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import MODULE, OUTPUT, STYLE, enable, finish, scene
+from common import MODULE, OUTPUT, STYLE, WORKER, enable, finish, scene
 
 SECONDS = 300
 TICK = types.SimpleNamespace(type="TIMER")
@@ -186,9 +186,7 @@ def resumed() -> dict[str, Any]:
 def chaos() -> dict[str, Any]:
     """What can happen to a job, one thing after the other, in one Blender with one worker."""
     found: dict[str, Any] = {}
-    cases = (undo, scene_deleted, strip_deleted, disk_full_painting, disk_full_rendering, worker_killed, style_removed,
-             style_removed_late, output_is_a_file, output_taken_away, file_loaded)  # fmt: skip
-    for case in cases:
+    for case in CASES:
         print(">>>", case.__name__, flush=True)
         folder = OUTPUT / case.__name__
         found[case.__name__] = case(folder) | {
@@ -233,16 +231,40 @@ def _told(pressed: Pressed, folder: Path, name: str = "Scene") -> dict[str, Any]
 
 
 def undo(folder: Path) -> dict[str, Any]:
-    """Undo takes back what was done before the job, while it runs: the job goes on."""
+    """Undo and redo of what was done before the job, while it runs, and of the job when it is done."""
     made = _shot(folder, 6)
     made.frame_end = 5
     bpy.ops.ed.undo_push(message="before")
     bpy.data.objects["Light"].location.x += 1
     bpy.ops.ed.undo_push(message="moved")
     pressed = _painting(folder)
-    undone = sorted(bpy.ops.ed.undo())
+    found: dict[str, Any] = {"while": [sorted(bpy.ops.ed.undo())]}
+    pressed.tick()
+    found["while"] += [sorted(bpy.ops.ed.redo())]
     done(pressed)
-    return _told(pressed, folder) | {"undone": undone}
+    bpy.ops.ed.undo_push(message="Stylize Render")  # as Blender does when the operator has finished
+    wired = module("wiring").wired
+    for name, step in (("done", None), ("undone", bpy.ops.ed.undo), ("redone", bpy.ops.ed.redo)):
+        if step is not None:
+            step()
+        made = bpy.context.scene
+        path = Path(made.styletx.result_path).parent.name if made.styletx.result_path else ""
+        found[name] = [wired(made), path, bpy.data.objects["Light"].location.x]
+    return found | _told(pressed, folder)
+
+
+def scene_renamed(folder: Path) -> dict[str, Any]:
+    """The job goes on with the settings it has, and is listed by the new name."""
+    made = _shot(folder, 6)
+    pressed = _painting(folder)
+    made.styletx.strength = 0.5
+    made.name = "Renamed"
+    bpy.data.scenes.new("Scene")  # which is another one
+    done(pressed)
+    path = Path(bpy.data.scenes["Renamed"].styletx.result_path)
+    found = {"wired": [module("wiring").wired(bpy.data.scenes[name]) for name in ("Renamed", "Scene")]}
+    return _told(pressed, folder) | found | {
+        "label": pressed.run.label, "strength": job_of(path.parent)["settings"]["strength"]}  # fmt: skip
 
 
 def scene_deleted(folder: Path) -> dict[str, Any]:
@@ -256,9 +278,9 @@ def scene_deleted(folder: Path) -> dict[str, Any]:
     return _told(pressed, folder, "Doomed")
 
 
-def strip_deleted(folder: Path) -> dict[str, Any]:
-    made = scene(6, (64, 48))
-    made.styletx.output = str(folder)
+def _pictures(folder: Path) -> Any:
+    """The strips of a scene with six pictures in its sequencer, which are selected."""
+    made = _shot(folder)
     source = folder / "pictures"
     source.mkdir(parents=True)
     made.render.filepath = str(source / "pic_")
@@ -272,12 +294,35 @@ def strip_deleted(folder: Path) -> dict[str, Any]:
         strip.elements.append(name)
     for one in strips:
         one.select = one.name == "clip"
+    return strips
+
+
+def _while_painted(folder: Path, strips: Any, change: Callable[[], object]) -> dict[str, Any]:
+    """Paint the strip, and do something when the first frame is painted."""
     pressed = Pressed("stylize_strips")
     until(lambda: list(folder.rglob("painted/frame_*")), pressed)
-    strips.remove(strips["clip"])
+    change()
     done(pressed)
     kept = [path for path in folder.rglob("painted/frame_*") if ".tmp" not in path.name]
-    return pressed.outcome() | {"kept": len(kept)}
+    return pressed.outcome() | {"kept": len(kept), "strips": [strip.name for strip in strips]}
+
+
+def strip_deleted(folder: Path) -> dict[str, Any]:
+    strips = _pictures(folder)
+    return _while_painted(folder, strips, lambda: strips.remove(strips["clip"]))
+
+
+def strip_trimmed(folder: Path) -> dict[str, Any]:
+    strips = _pictures(folder)
+    return _while_painted(folder, strips, lambda: setattr(strips["clip"], "frame_offset_start", 2))
+
+
+def strip_moved(folder: Path) -> dict[str, Any]:
+    """Moved; painted again where it is now; moved back, where it was painted already."""
+    strips = _pictures(folder)
+    found = _while_painted(folder, strips, lambda: setattr(strips["clip"], "frame_start", 5))
+    strips["clip"].frame_start = 1
+    return found | {"again": sorted(bpy.ops.styletx.stylize_strips()), "kept then": module("run").last.finished.kept}
 
 
 def disk_full_painting(folder: Path) -> dict[str, Any]:
@@ -306,6 +351,60 @@ def disk_full_rendering(folder: Path) -> dict[str, Any]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     return pressed.outcome() | {"kept": len(list((folder / "Scene" / "render").glob("frame_*.exr")))}
+
+
+def memory_full(folder: Path) -> dict[str, Any]:
+    """The worker may take little more memory than it has: nothing at first, then more and more.
+
+    Where it is just enough to paint in tiles it is not for the whole picture.
+    """
+    made = _shot(folder, 1)
+    # what is free is given back at once; else what the worker has depends on its threads
+    os.environ.update(MALLOC_ARENA_MAX="1", MALLOC_MMAP_THRESHOLD_="1000000")
+    module("worker_client").stop()
+    made.styletx.source, made.styletx.sequence = "SEQUENCE", str(folder / "large")
+    image = bpy.data.images.new("Large", 1760, 1340)  # almost the largest that is painted whole
+    image.generated_type = "COLOR_GRID"
+    small = bpy.data.images.new("Small", 64, 48)
+    tried = []
+    for more in (20, 235, 215, 255):
+        made.styletx.strength = 1 - more / 1000  # or the small one would be there already
+        _saved(small, folder)
+        bpy.ops.styletx.stylize_frame()  # so that the worker has all that it needs for any picture
+        pid = module("worker_client")._worker._process.pid
+        used = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.prlimit(pid, resource.RLIMIT_AS, (used + more * 2**20, resource.RLIM_INFINITY))
+        _saved(image, folder)
+        pressed = Pressed("stylize_frame")
+        done(pressed)
+        tried.append(pressed.outcome())
+        if pressed.run.state == "DONE":
+            resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            break
+    return tried[-1] | {"before": tried[:-1], "log": pressed.run.log_text(),
+                        "kept": len(list((folder / "Scene" / "frame").glob("frame_*")))}  # fmt: skip
+
+
+def _saved(image: bpy.types.Image, folder: Path) -> None:
+    """Make a picture the first of a sequence."""
+    image.filepath_raw, image.file_format = str(folder / "large" / "frame_0001.png"), "PNG"
+    image.save()
+
+
+def card_full(folder: Path) -> dict[str, Any]:
+    """A worker whose network says what PyTorch says where a graphics card is full."""
+    _shot(folder, 2).render.resolution_x = 320
+    preferences = bpy.context.preferences.addons[MODULE].preferences
+    chosen = preferences.python, preferences.python_path
+    launcher = OUTPUT / "card.py"
+    python = WORKER or sys.executable
+    launcher.write_text(f"#!{python}\n" + Path(__file__).with_name("card.py").read_text("utf-8"), "utf-8")
+    launcher.chmod(0o755)
+    preferences.python, preferences.python_path = "CUSTOM", str(launcher)
+    pressed = Pressed("stylize_render")
+    done(pressed)
+    preferences.python, preferences.python_path = chosen
+    return _told(pressed, folder) | {"log": pressed.run.log_text()}
 
 
 def worker_killed(folder: Path) -> dict[str, Any]:
@@ -361,6 +460,18 @@ def output_taken_away(folder: Path) -> dict[str, Any]:
     return pressed.outcome() | {"kept": len(painted(folder / "elsewhere"))}
 
 
+def window_closed(folder: Path) -> dict[str, Any]:
+    """A second window's operators end with it; the file stays open."""
+    _shot(folder)
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "closed.blend"))
+    pressed = _painting(folder)
+    pressed.end()
+    found = _told(pressed, folder)
+    found["interrupted"] = [note["label"] for note in module("jobs").interrupted()]
+    found["resumed"] = sorted(bpy.ops.styletx.resume_job())
+    return found | {"all": len(painted(folder / "Scene" / "painted"))}
+
+
 def file_loaded(folder: Path) -> dict[str, Any]:
     """Blender ends the operators that run, and opens another file; one job works, one waits."""
     _shot(folder)
@@ -377,5 +488,13 @@ def file_loaded(folder: Path) -> dict[str, Any]:
     return found
 
 
+CASES = (
+    undo, scene_renamed, scene_deleted, strip_deleted, strip_trimmed, strip_moved, disk_full_painting,
+    disk_full_rendering, memory_full, card_full, worker_killed, style_removed, style_removed_late, output_is_a_file,
+    output_taken_away, window_closed, file_loaded,
+)  # fmt: skip
+
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        CASES = tuple(globals()[name] for name in sys.argv[2:])
     finish(globals()[sys.argv[1]]())

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import MODERN, MODULE, OUTPUT, difference, dump, empty_tree, error_of, finish, picture, scene
+from common import MODERN, MODULE, OUTPUT, difference, dump, empty_tree, error_of, finish, picture, scene, tree
 
 SIZE = (64, 48)
 
@@ -73,7 +73,36 @@ def layers() -> dict[str, Any]:
     bpy.ops.styletx.remove()
     result["after"] = links(mine)
     result["left"] = difference(before, dump(made))
+    made.styletx.view_layer = ""
+    result["undo"] = undo(made)
     return result
+
+
+def undo(made: bpy.types.Scene) -> dict[str, Any]:
+    """The button, then the group taken out, each undone and redone; the press after that paints as ever."""
+    found: dict[str, Any] = {}
+
+    def see(name: str) -> None:
+        made = bpy.context.scene
+        ours = [data.name for data in (*bpy.data.node_groups, *bpy.data.images) if data.get("styletx")]
+        mine = tree(made)
+        found[name] = [links(mine), sorted(node.name for node in mine.nodes), ours, made.styletx.result_path]
+
+    bpy.ops.ed.undo_push(message="before")
+    see("before")
+    for name, press in (("painted", bpy.ops.styletx.stylize_render), ("removed", bpy.ops.styletx.remove)):
+        press("EXEC_DEFAULT", True)
+        see(name)
+    for name, step in (("remove", bpy.ops.ed.undo), ("paint", bpy.ops.ed.undo), ("paint", bpy.ops.ed.redo)):
+        step()
+        see(f"{name} {step.idname_py().rpartition('.')[2]}ne")
+    made = bpy.context.scene
+    found["shown"] = picture(made, "redone", 1, "exr", True)
+    bpy.ops.ed.redo()
+    see("remove redone")
+    found["error"] = error_of(bpy.ops.styletx.stylize_render)
+    see("again")
+    return found
 
 
 def file_output() -> dict[str, Any]:

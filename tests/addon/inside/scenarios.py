@@ -238,8 +238,22 @@ def errors() -> dict[str, Any]:
     if WORKER:  # there Blender's Python is another one than the worker's, and a bare one of it has no PyTorch
         attempt("bare python", preferences, "python_path", str(bare))
         attempt("bare test", preferences, "python_path", str(bare), bpy.ops.styletx.test_worker)
+        attempt("no av", preferences, "python_path", str(_without_av()), bpy.ops.styletx.test_worker)
     preferences.python, preferences.python_path = chosen
     return found
+
+
+def _without_av() -> Path:
+    """An environment that has all that the worker's has, but no av."""
+    made = OUTPUT / "without_av"
+    subprocess.run([WORKER, "-m", "venv", "--without-pip", str(made)], check=True)
+    code = "import sysconfig; print(sysconfig.get_path('platlib'))"
+    there, here = (Path(subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.strip())
+                   for python in (WORKER, made / "bin" / "python"))  # fmt: skip
+    for path in there.iterdir():
+        if path.name.partition(".")[0].partition("-")[0] != "av" and path.suffix != ".pth":
+            (here / path.name).symlink_to(path)
+    return made
 
 
 def stale() -> dict[str, Any]:

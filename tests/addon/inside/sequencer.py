@@ -474,6 +474,14 @@ def several() -> dict[str, Any]:
     made = bpy.data.scenes["several"]
     bpy.context.window.scene = made
     found["undone"] = state(made)
+    bpy.ops.ed.redo()
+    made = bpy.data.scenes["several"]
+    found["redone"] = [state(made) == again, {s.name: [s.directory, s.elements[0].filename] for s in _all(made)
+                                              if s.name not in before}]  # fmt: skip
+    bpy.ops.ed.undo()
+    made = bpy.data.scenes["several"]
+    bpy.context.window.scene = made
+    found["undone again"] = state(made)
     bpy.ops.styletx.stylize_strips()
     found["again"] = state(made) == again
     return found
