@@ -21,11 +21,12 @@ from .properties import state_of
 
 NAME = "StyleTX"
 TAG = "styletx"
-"""Custom property that marks the node group and the picture as ours, whatever they are renamed to."""
+"""Custom property that marks node group, viewer and picture as ours, whatever they are renamed to."""
 
 INVERSE_SPACES = {"Standard": "sRGB", "AgX": "AgX Base sRGB", "Filmic": "Filmic sRGB"}
 """For each view of the display 'sRGB': the color space whose values are that view's, to read a picture back through."""
 SCENE_LINEAR = "Linear Rec.709"
+VIEWER = "CompositorNodeViewer"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
     """Show a stylized sequence in the scene's compositor; returns notices for the user.
 
     Makes the group where there is none and uses it again where there is one. A tree that exists keeps its nodes: links
-    from the view layer's picture go through the group from then on, and nothing else changes.
+    from the view layer's picture go through the group from then on, and nothing else changes. A tree that only brings
+    the render out, as a new one does, gets a viewer too: the editor's backdrop shows the paint at once.
     """
     notices: list[str] = []
     tree = compat.compositor_tree(scene)
@@ -104,6 +106,7 @@ def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
         if any(not _is_plain(node) for node in tree.nodes):
             notices.append("Use Nodes of the compositor was off and is on now: the tree's other nodes act as well.")
     node = _group_node(tree)
+    new = node is None
     if node is None:
         node = tree.nodes.new("CompositorNodeGroup")
         node.name = node.label = NAME
@@ -120,6 +123,8 @@ def wire(scene: bpy.types.Scene, layer: str, sequence: Sequence) -> list[str]:
         _insert(tree, scene, layer, node)
     if not node.outputs["Image"].is_linked:
         notices.append("The compositor does not use the render: link the node 'StyleTX' to where you want to see it.")
+    elif new and all(_is_plain(one) and one.bl_idname != VIEWER for one in tree.nodes):
+        _add_viewer(tree, node)
     if not scene.render.use_compositing:
         notices.append("Compositing is off in Output > Post Processing: switch it on to see the result in renders.")
     return notices
@@ -134,6 +139,8 @@ def unwire(scene: bpy.types.Scene) -> bool:
     _take_out(tree, node)
     group = node.node_tree
     tree.nodes.remove(node)
+    for viewer in [one for one in tree.nodes if one.bl_idname == VIEWER and one.get(TAG)]:
+        tree.nodes.remove(viewer)
     if not _users(group):
         picture = _image(group)
         bpy.data.node_groups.remove(group)
@@ -165,7 +172,8 @@ def _render_layers(tree: Any, scene: bpy.types.Scene) -> list[Any]:
 
 
 def _is_plain(node: Any) -> bool:
-    kinds = {"CompositorNodeRLayers", "CompositorNodeComposite", "CompositorNodeViewer", "NodeReroute", "NodeFrame"}
+    outputs = {"CompositorNodeComposite", "NodeGroupOutput", VIEWER}
+    kinds = {"CompositorNodeRLayers", *outputs, "NodeReroute", "NodeFrame"}
     return node.bl_idname in kinds or (node.bl_idname == "CompositorNodeGroup" and is_ours(node.node_tree))
 
 
@@ -367,3 +375,11 @@ def _insert(tree: Any, scene: bpy.types.Scene, layer: str, node: Any) -> None:
     for target in targets:
         tree.links.new(node.outputs["Image"], target)  # an input takes one link: the new one replaces the old
     tree.links.new(picture, node.inputs["Original"])
+
+
+def _add_viewer(tree: Any, node: Any) -> None:
+    """Let the backdrop show what comes out of the group."""
+    viewer = tree.nodes.new(VIEWER)
+    viewer[TAG] = 1
+    viewer.location = (node.location.x + node.width + 200, node.location.y)
+    tree.links.new(node.outputs["Image"], viewer.inputs["Image"])

@@ -75,7 +75,10 @@ def test_button_paints_wires_and_changes_nothing_else(blender: Blender, tmp_path
 def test_scene_without_a_tree_gets_one(blender: Blender, tmp_path: Path) -> None:
     seen = blender.run("no_tree", tmp_path)
     last = "NodeGroupOutput" if blender.name >= "5" else "CompositorNodeComposite"
-    assert seen["links"] == sorted(["CompositorNodeRLayers -> CompositorNodeGroup", f"CompositorNodeGroup -> {last}"])
+    group, viewer = "CompositorNodeGroup", "CompositorNodeViewer"
+    assert seen["links"] == sorted([f"CompositorNodeRLayers -> {group}", f"{group} -> {last}", f"{group} -> {viewer}"])
+    assert seen["removed"] == [f"CompositorNodeRLayers -> {last}"], "the viewer goes with the group"
+    assert seen["left"] == sorted(["CompositorNodeRLayers", last])
     assert np.abs(pixels(seen["painted"]) - pixels(seen["composited"])).max() <= 2 / 255
 
 

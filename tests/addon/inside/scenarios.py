@@ -105,15 +105,21 @@ def main() -> dict[str, Any]:
 
 
 def no_tree() -> dict[str, Any]:
-    """The button on a scene that has no compositor tree."""
+    """The button on a scene that has no compositor tree, and out again."""
     made = scene(2)
     bpy.ops.styletx.stylize_render()
     mine = tree(made)
-    return {
-        "links": sorted(f"{k.from_node.bl_idname} -> {k.to_node.bl_idname}" for k in mine.links),
+
+    def links() -> list[str]:
+        return sorted(f"{k.from_node.bl_idname} -> {k.to_node.bl_idname}" for k in mine.links)
+
+    result: dict[str, Any] = {
+        "links": links(),
         "painted": made.styletx.result_path.replace("####", "0001"),
         "composited": picture(made, "composited", 1, "exr", True),
     }
+    bpy.ops.styletx.remove()
+    return result | {"removed": links(), "left": sorted(node.bl_idname for node in mine.nodes)}
 
 
 def color() -> dict[str, Any]:
