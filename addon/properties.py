@@ -31,6 +31,11 @@ from .shots import resolution, view_settings
 METHODS = [(info.name, info.title, f"{info.description} {info.paper}") for info in methods() if info.ready]
 
 
+CHOOSE = "Choose a style"
+"""What stands where a style is to be chosen."""
+
+_NO_STYLE = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items["FILE_IMAGE"].value
+
 _shown: dict[str, list[tuple[str, str, str, int, int]]] = {}
 
 
@@ -72,7 +77,7 @@ def _items(text: str) -> list[tuple[str, str, str, int, int]]:
         name = bpy.path.display_name_from_filepath(path)
         found = [*found, (path, name, "A picture file", library.icon(library.find(path)), len(found) + 1)]
     elif not path:
-        found = [("NONE", "Choose a style", "Nothing is chosen yet", 0, 0), *found]
+        found = [("NONE", CHOOSE, "Nothing is chosen yet", _NO_STYLE, 0), *found]
     _shown[path] = found  # Blender keeps no texts
     return found
 

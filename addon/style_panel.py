@@ -9,7 +9,7 @@ import bpy
 
 from . import library
 from .mixins import register_classes_factory
-from .properties import active_style
+from .properties import CHOOSE, active_style
 
 
 class STYLETX_UL_styles(bpy.types.UIList):
@@ -23,7 +23,7 @@ class STYLETX_UL_styles(bpy.types.UIList):
     ) -> None:  # fmt: skip
         path = library.find(item.path) if item.path else None
         row = layout.split(factor=0.55)
-        row.label(text=path.stem if path else "Choose a style", icon_value=library.icon(path) if path else 0)
+        row.label(text=path.stem if path else CHOOSE, icon_value=library.icon(path) if path else 0)
         row.use_property_decorate = True
         row.prop(item, "weight", text="")
 
@@ -47,9 +47,9 @@ def draw_styles(layout: bpy.types.UILayout, state: Any) -> None:
     row = column.row(align=True)
     style = active_style(state)
     if style is None or len(state.styles) == 1:
-        row.prop(state, "style", text="")
+        row.prop(state, "style", text="", placeholder=CHOOSE)
     else:
-        row.prop(style, "path", text="")
+        row.prop(style, "path", text="", placeholder=CHOOSE)
     row.operator("styletx.add_blend", text="", icon="ADD")
     row.menu("STYLETX_MT_styles", text="", icon="DOWNARROW_HLT")
     if len(state.styles) > 1:
