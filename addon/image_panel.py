@@ -28,10 +28,10 @@ class STYLETX_PT_image(bpy.types.Panel):
         layout, state, image = self.layout, state_of(context.scene), shown_image(context)
         draw_styles(layout, state)
         column = layout.column(align=True)
-        draw_progress(column)
         column.operator("styletx.preview_frame", icon="RENDER_STILL")
         column.prop(state, "preview_full")
         column.operator("styletx.stylize_image", icon="IMAGE_DATA")
+        draw_progress(column)
         draw_run(layout, letters(context))
         if image is not None and image == preview.preview():
             layout.prop(state, "preview_split", slider=True)

@@ -60,10 +60,10 @@ class STYLETX_PT_main(_Main, Compositor, bpy.types.Panel):
         draw_styles(layout, state_of(context.scene))
         column = layout.column(align=True)
         column.scale_y = 1.3
-        draw_progress(column)
         column.operator("styletx.stylize_render", icon="RENDER_ANIMATION")
         column.operator("styletx.stylize_frame", icon="RENDER_STILL")
         column.operator("styletx.preview_frame", icon="IMAGE_DATA")
+        draw_progress(column)
         draw_run(layout, letters(context))
         _draw_result(layout, context.scene)
 
@@ -75,8 +75,8 @@ class STYLETX_PT_strips(_Main, _Sequencer, bpy.types.Panel):
         draw_styles(self.layout, state_of(compat.sequencer_scene(context)))
         column = self.layout.column(align=True)
         column.scale_y = 1.3
-        draw_progress(column)
         column.operator("styletx.stylize_strips", icon="SEQ_STRIP_DUPLICATE")
+        draw_progress(column)
         draw_run(self.layout, letters(context))
 
 
@@ -190,7 +190,11 @@ def draw_options(column: bpy.types.UILayout, state: Any, component: bool) -> Non
 
 
 def draw_progress(column: bpy.types.UILayout) -> None:
-    """How far the run that works is, and the way to end it; nothing where there is none."""
+    """How far the run that works is, and the way to end it; nothing where there is none.
+
+    Below the buttons that start one: they stay where they are, so that a second click on one of them does not cancel,
+    nor one on Cancel start anew.
+    """
     working = run.current
     if working is not None:
         waiting = f", {len(jobs.queue) - 1} waiting" if len(jobs.queue) > 1 else ""
