@@ -55,7 +55,7 @@ def inside() -> None:
     common, seen = window.common, window.seen
 
     def press(name: str) -> Any:
-        return window.press(NODES, getattr(bpy.ops.styletx, name), "INVOKE_DEFAULT")
+        return window.call(NODES, getattr(bpy.ops.styletx, name), "INVOKE_DEFAULT")
 
     def painting() -> Steps:
         yield from window.wait(lambda: window.run is not None and window.run.phase.startswith("Painting frame"))
@@ -73,13 +73,13 @@ def inside() -> None:
         jobs = window.module("jobs")
 
         # undo, back to what was set up in this script, which Blender takes no step of by itself
-        window.press(NODES, bpy.ops.ed.undo_push, message="set up")
+        window.call(NODES, bpy.ops.ed.undo_push, message="set up")
         bpy.data.objects["Light"].location.x += 1
-        window.press(NODES, bpy.ops.ed.undo_push, message="moved")
+        window.call(NODES, bpy.ops.ed.undo_push, message="moved")
         press("stylize_render")
         mine = jobs.queue[0]
         yield from painting()
-        window.press(NODES, bpy.ops.ed.undo)
+        window.call(NODES, bpy.ops.ed.undo)
         yield from window.idle()
         seen["undo"] = {"state": mine.state, "error": mine.error}
         yield from window.rest(15)
@@ -106,7 +106,7 @@ def inside() -> None:
 
         # what failed may be resumed: the scene may come back
         seen["failed"] = [note["label"] for note in jobs.interrupted()]
-        window.press(NODES, bpy.ops.styletx.forget_job, job=first.id)
+        window.call(NODES, bpy.ops.styletx.forget_job, job=first.id)
 
         # another file, and back
         bpy.data.scenes["Scene"].styletx.strength = 0.7

@@ -37,7 +37,7 @@ def inside() -> None:
     import bpy
 
     window = Window()
-    common, seen = window.common, window.seen
+    common, hand, seen = window.common, window.hand, window.seen
     made = common.scene(4, (320, 180))
     made.render.engine = "BLENDER_EEVEE_NEXT"
     made.render.film_transparent = False
@@ -52,21 +52,16 @@ def inside() -> None:
         shown.workspace = bpy.data.workspaces["Compositing"]
         yield from window.rest(3)
         common.user_tree(scene)
-        window.press(NODES, bpy.ops.screen.area_split, direction="VERTICAL", factor=0.35)
+        window.call(NODES, bpy.ops.screen.area_split, direction="VERTICAL", factor=0.35)
         yield from window.rest(3)
         nodes = [area for area in shown.screen.areas if area.ui_type == NODES]
         max(nodes, key=lambda area: area.width).ui_type = IMAGES
-        for kind in (NODES, IMAGES):
-            for area in [area for area in shown.screen.areas if area.ui_type == kind]:
-                area.spaces.active.show_region_ui = True
         yield from window.rest(10)
-        for area in shown.screen.areas:
-            for region in area.regions:
-                if region.type == "UI" and area.ui_type in (NODES, IMAGES):
-                    region.active_panel_category = "StyleTX"
-        window.press(NODES, bpy.ops.node.view_all)
+        for kind in (NODES, IMAGES):
+            yield from hand.tab(kind)
+        window.call(NODES, bpy.ops.node.view_all)
         seen["library"] = [item[1] for item in library.items()]
-        state.library = library.items()[1][0]
+        yield from hand.thumbnail(IMAGES, 2)  # behind it come one more of the library, and the scene's own file
         seen["chosen"] = state.style == library.items()[1][0]
         yield from window.rest(40)
         yield from window.shot("styles")
@@ -76,8 +71,7 @@ def inside() -> None:
         scene.frame_set(2)
         yield
         window.clear()
-        window.press(IMAGES, bpy.ops.styletx.preview_frame, "INVOKE_DEFAULT")
-        yield
+        yield from hand.press(IMAGES, "styletx.preview_frame")
         seen["preview"] = {"started": window.run is not None}
         yield from window.idle()
         yield from window.rest(10)
@@ -89,18 +83,17 @@ def inside() -> None:
         }  # fmt: skip
         state.preview_split = 0.5
         yield from window.rest(30)
-        window.press(IMAGES, bpy.ops.image.view_all, fit_view=True)
+        window.call(IMAGES, bpy.ops.image.view_all, fit_view=True)
         yield from window.rest(30)
         yield from window.shot("preview")
 
-        window.press(NODES, bpy.ops.styletx.add_region, kind="OBJECT")
+        window.call(NODES, bpy.ops.styletx.add_region, kind="OBJECT")
         state.regions[0].object = bpy.data.objects["Cube"]
         state.regions[0].style = library.items()[0][0]
-        window.press(NODES, bpy.ops.styletx.stylize_render, "INVOKE_DEFAULT")
-        yield
+        yield from hand.press(NODES, "styletx.stylize_render")
         yield from window.idle()
         seen["regions"] = {"state": window.last.state, "error": window.last.error}
-        window.press(IMAGES, bpy.ops.styletx.play_result)
+        yield from hand.press(IMAGES, "styletx.play_result")
         yield from window.rest(30)
         space = next(a for a in editors if getattr(a.spaces.active, "image", None) is not None).spaces.active
         seen["playing"] = [shown.screen.is_animation_playing, space.image.source]

@@ -17,8 +17,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from window import INSIDE, Steps, Window, smooth, start
 
 SEQUENCER = "SEQUENCE_EDITOR"
-BUTTON = 214
-"""Pixels from the top of the sidebar down to Stylize Strips."""
 
 
 def movie(folder: Path) -> Path:
@@ -62,7 +60,7 @@ def inside() -> None:
     import bpy
 
     window = Window()
-    common, seen = window.common, window.seen
+    common, hand, seen = window.common, window.hand, window.seen
     made = common.scene(60, (320, 180))
     made.styletx.output = str(common.OUTPUT / "strips")
     made.view_settings.view_transform = "Standard"
@@ -79,27 +77,23 @@ def inside() -> None:
         area.ui_type = "SEQUENCE_EDITOR"
         yield
         area.spaces.active.view_type = "SEQUENCER_PREVIEW"
-        area.spaces.active.show_region_ui = True
         yield
         strip = scene.sequence_editor_create().sequences.new_movie("clip", str(INSIDE / "clip.mp4"), 1, 1)
         strip.frame_offset_start, strip.frame_offset_end = 10, 8
         scene.frame_set(24)
         yield from window.rest(10)
-        for region in area.regions:
-            if region.type == "UI":
-                region.active_panel_category = "StyleTX"
-        window.press(SEQUENCER, bpy.ops.sequencer.view_all)
+        yield from hand.tab(SEQUENCER)
+        window.call(SEQUENCER, bpy.ops.sequencer.view_all)
         yield from window.rest()
         seen["panel"] = window.draws.get("idle", 0) > 0
         menu = bpy.types.SEQUENCER_MT_strip
         seen["menu"] = window.module("panels").draw_strip_menu in menu._dyn_ui_initialize()
         yield from window.shot("strips_panel")
 
-        window.press(SEQUENCER, bpy.ops.ed.undo_push)
+        window.call(SEQUENCER, bpy.ops.ed.undo_push)
         window.clear()
         began = time.monotonic()
-        sidebar = next(region for region in area.regions if region.type == "UI")
-        yield from window.click(sidebar.x + sidebar.width // 2, sidebar.y + sidebar.height - BUTTON)
+        yield from hand.press(SEQUENCER, "styletx.stylize_strips")
         seen["full"] = {"started": window.run is not None}
         yield from window.phase("Painting frame 2")
         yield from window.shot("strips_painting")
@@ -110,17 +104,19 @@ def inside() -> None:
                          "seconds": time.monotonic() - began, "notices": run.notices, "strips": strips()}  # fmt: skip
         yield from window.rest(30)
         yield from window.shot("strips_result")
-        window.press(SEQUENCER, bpy.ops.ed.undo)
+        _, timeline = hand.region(SEQUENCER, "WINDOW")
+        yield from hand.move(timeline.x + timeline.width // 2, timeline.y + timeline.height // 2)
+        yield from hand.key("Z", ctrl=True)
         yield from window.rest(10)
         seen["undone"] = strips()
 
         bpy.data.scenes["Edit"].styletx.strength = 0.8
-        window.press(SEQUENCER, bpy.ops.styletx.stylize_strips, "INVOKE_DEFAULT", True)
+        yield from hand.press(SEQUENCER, "styletx.stylize_strips")
+        place = yield from hand.find(SEQUENCER, "styletx.cancel")
         yield from window.phase("Painting frame 1")
-        pressed = time.monotonic()
-        window.press(SEQUENCER, bpy.ops.styletx.cancel)
+        yield from hand.click(*place)
         yield from window.idle(20)
-        seen["cancel"] = {"seconds": time.monotonic() - pressed, "state": window.last.state, "strips": strips()}
+        seen["cancel"] = {"seconds": time.monotonic() - hand.released, "state": window.last.state, "strips": strips()}
 
     window.tell(story())
 

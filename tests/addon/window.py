@@ -9,8 +9,9 @@ was seen; and by that Blender, where a timer takes its story step by step.
 CHROOT is the tree that ../shared/tools/blender_chroot.sh makes, with a windowed Blender 4.3.2. It runs under Xwayland
 in cage, which are installed there: under Xvfb EEVEE's render job, F12 too, dies of GLXBadContext every other time.
 PYTHON is an environment with what the worker needs, SHOTS the folder for the screenshots. Needs root. The zip for every
-Python is built (Debian's Blender has one of its own) and installed with Blender's command; what was seen is printed,
-and the exit code is 1 where something is not as it should be.
+Python is built (Debian's Blender has one of its own) and installed with Blender's command, but where a check does that
+by mouse and keyboard, too (hand.py); what was seen is printed, and the exit code is 1 where something is not as it
+should be.
 """
 
 from __future__ import annotations
@@ -52,15 +53,19 @@ def prepare(chroot: Path, files: Iterable[Path] = ()) -> Path:
     return here
 
 
-def run(chroot: Path, python: Path, lines: Iterable[str]) -> str:
-    """Install the zip of INSIDE and run lines of bash there, with the worker's Python in the tree; returns the log."""
+def run(chroot: Path, python: Path, lines: Iterable[str], install: bool = True) -> str:
+    """Run lines of bash in INSIDE, with the worker's Python in the tree; returns the log.
+
+    install: the zip that is there, before.
+    """
     here = chroot / str(INSIDE)[1:]
     setup = [
         f"cd {INSIDE}",
         f"export BLENDER_USER_RESOURCES={INSIDE}/user",
         "mkdir -p $BLENDER_USER_RESOURCES",
-        "blender --command extension install-file -r user_default -e styletx-*-any.zip",
     ]
+    if install:
+        setup.append("blender --command extension install-file -r user_default -e styletx-*-any.zip")
     (here / "run.sh").write_text("\n".join([*setup, *lines]) + "\n", "utf-8")
     mounted = []
     try:
@@ -89,26 +94,29 @@ def start(
     inside: Callable[[], None],
     judge: Callable[[dict[str, Any]], dict[str, bool]],
     make: Callable[[Path], Path] | None = None,
+    install: bool = True,
 ) -> None:
     """What a check's file does: its part in Blender there, else all of `outside`, whose code it exits with.
 
-    make: makes a file in a folder, which then lies beside the script.
+    make: makes a file in a folder, which then lies beside the script. install: the extension, before Blender opens.
     """
     if "bpy" in sys.modules:
         inside()
         return
     with tempfile.TemporaryDirectory() as folder:
-        raise SystemExit(outside(script, judge, [make(Path(folder))] if make else []))
+        raise SystemExit(outside(script, judge, [make(Path(folder))] if make else [], install))
 
 
-def outside(script: str, judge: Callable[[dict[str, Any]], dict[str, bool]], files: Iterable[Path]) -> int:
+def outside(
+    script: str, judge: Callable[[dict[str, Any]], dict[str, bool]], files: Iterable[Path], install: bool
+) -> int:
     """Run the script in the window, with these files beside it; prints what it saw, keeps its pictures, returns 0 or 1.
 
     judge: name of what is to be right -> whether it is. Places are taken from the command line.
     """
     chroot, python, shots = (Path(argument) for argument in sys.argv[1:4])
-    beside = Path(__file__).parent / "inside" / "common.py"
-    here = prepare(chroot, (Path(script), Path(__file__), beside, *files))
+    folder = Path(__file__).parent
+    here = prepare(chroot, (Path(script), Path(__file__), folder / "hand.py", folder / "inside" / "common.py", *files))
     blender = f"blender --enable-event-simulate --window-geometry 0 0 1600 900 --python {INSIDE}/{Path(script).name}"
     log = run(chroot, python, [
         f"export STYLETX_TEST_OUTPUT={INSIDE}/out STYLETX_TEST_RESULT={INSIDE}/result.json",
@@ -120,7 +128,7 @@ def outside(script: str, judge: Callable[[dict[str, Any]], dict[str, bool]], fil
         "apt-get install -y -qq --no-install-recommends cage grim wlr-randr xwayland",
         f"timeout {SECONDS} cage -- "
         f"bash -c 'wlr-randr --output HEADLESS-1 --custom-mode 1600x900; sleep 2; {blender}'",
-    ])  # fmt: skip
+    ], install)  # fmt: skip
     result = here / "result.json"
     if not result.is_file():
         print(log[-3000:])
@@ -163,8 +171,10 @@ class Window:
 
         sys.path.insert(0, str(INSIDE))
         import common
+        from hand import Hand
 
         self.common = common
+        self.hand = Hand()
         self.seen: dict[str, Any] = {"version": bpy.app.version_string}
         self.draws: dict[str, int] = {}  # of the panel, by the first word of the run's phase
         self._drawn = 0.0  # when the panel was drawn last while a job ran
@@ -178,13 +188,13 @@ class Window:
 
     @property
     def run(self) -> Any:
-        """What runs now; None for nothing."""
-        return self.module("run").current
+        """What runs now; None for nothing, and where the extension is not there yet."""
+        return getattr(sys.modules.get(f"{self.common.MODULE}.run"), "current", None)
 
     @property
     def last(self) -> Any:
         """What ran last."""
-        return self.module("run").last
+        return getattr(sys.modules.get(f"{self.common.MODULE}.run"), "last", None)
 
     def watch(self, module: str, name: str) -> None:
         """Count how often that panel is drawn, and how far apart."""
@@ -247,7 +257,7 @@ class Window:
         areas = bpy.context.window_manager.windows[0].screen.areas
         return next(area for area in areas if area.ui_type == kind)
 
-    def press(self, kind: str, operator: Any, /, *how: Any, **values: Any) -> Any:
+    def call(self, kind: str, operator: Any, /, *how: Any, **values: Any) -> Any:
         """Call an operator as a button in an editor of that kind does."""
         import bpy
 
@@ -256,15 +266,6 @@ class Window:
         window = bpy.context.window_manager.windows[0]
         with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region):
             return operator(*how, **values)
-
-    def click(self, x: int, y: int) -> Steps:
-        """A press of the left button at that place in the window, counted in pixels from its lower left corner."""
-        import bpy
-
-        window = bpy.context.window_manager.windows[0]
-        for kind, value in (("MOUSEMOVE", "NOTHING"), ("LEFTMOUSE", "PRESS"), ("LEFTMOUSE", "RELEASE")):
-            window.event_simulate(type=kind, value=value, x=x, y=y)
-            yield from self.rest(5)
 
     def tell(self, story: Generator[None, None, None]) -> None:
         """Have the window's timer take the steps of a story, and end Blender after it."""

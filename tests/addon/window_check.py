@@ -18,8 +18,6 @@ from window import Steps, Window, smooth, start
 
 FRAMES = 12
 NODES = "CompositorNodeTree"
-BUTTON = 239
-"""Pixels from the top of the sidebar down to Stylize Frame."""
 
 
 def judge(seen: dict[str, Any]) -> dict[str, bool]:
@@ -27,6 +25,7 @@ def judge(seen: dict[str, Any]) -> dict[str, bool]:
     new = sorted(key for key in full.get("change", ()) if not key.startswith("tree.nodes[StyleTX]"))
     return {
         "the extension is on": seen.get("panel", False),
+        "a thumbnail chooses a style": seen.get("chosen") == "stained_glass",
         "a style and a click give the first frame": seen.get("click")
         == {"started": True, "state": "DONE", "painted": True},
         "the button starts the job": full.get("started", False),
@@ -46,7 +45,7 @@ def inside() -> None:
     import bpy
 
     window = Window()
-    common, seen = window.common, window.seen
+    common, hand, seen = window.common, window.hand, window.seen
 
     def story() -> Steps:
         made = bpy.context.scene
@@ -57,13 +56,9 @@ def inside() -> None:
         common.user_tree(made)
         area = window.area(NODES)
         space = area.spaces.active
-        space.show_region_ui = True
         space.show_backdrop = True
-        yield
-        sidebar = next(region for region in area.regions if region.type == "UI")
-        sidebar.active_panel_category = "StyleTX"
-        yield from window.rest(10)
-        window.press(NODES, bpy.ops.node.view_all)
+        yield from hand.tab(NODES)
+        window.call(NODES, bpy.ops.node.view_all)
         space.backdrop_offset = (0.0, 160.0)
         space.backdrop_zoom = 1.3
         area.tag_redraw()
@@ -71,17 +66,17 @@ def inside() -> None:
         seen["panel"] = window.draws.get("idle", 0) > 0
         yield from window.shot("panel")
 
-        # a style and a click on Stylize Frame, the second button of the panel, are all that the first frame takes
-        style, made.styletx.style = made.styletx.style, ""
+        # a style and a click are all that the first frame takes
+        made.styletx.style = ""
         yield from window.rest()
-        made.styletx.style = style
-        yield from window.rest()
-        yield from window.click(sidebar.x + sidebar.width // 2, sidebar.y + sidebar.height - BUTTON)
+        yield from hand.thumbnail(NODES, 0)
+        seen["chosen"] = Path(made.styletx.style).stem
+        yield from hand.press(NODES, "styletx.stylize_frame")
         seen["click"] = {"started": window.run is not None and window.run.frame == made.frame_current}
         yield from window.idle()
         shown = made.styletx.result_path.replace("####", f"{made.frame_current:04d}")
         seen["click"] |= {"state": window.last and window.last.state, "painted": Path(shown).is_file()}
-        window.press(NODES, bpy.ops.styletx.remove)
+        yield from hand.press(NODES, "styletx.remove")
         yield from window.rest()
 
         # what Blender makes at its first render is not ours; it also compiles EEVEE's shaders
@@ -92,17 +87,17 @@ def inside() -> None:
         samples = made.eevee.taa_render_samples
         made.eevee.taa_render_samples = 4096
         before = common.dump(made)
-        window.press(NODES, bpy.ops.styletx.stylize_render, "INVOKE_DEFAULT")
+        yield from hand.press(NODES, "styletx.stylize_render")
         yield from window.phase("Rendering", 120)
         until = time.monotonic() + 15
         yield from window.wait(lambda: time.monotonic() > until, 20)
-        yield from cancelled("cancel rendering", before)
+        yield from cancelled("cancel rendering", "Rendering", before)
         made.eevee.taa_render_samples = samples
 
         # to the end
         before = common.dump(made)
         window.clear()
-        window.press(NODES, bpy.ops.styletx.stylize_render, "INVOKE_DEFAULT")
+        yield from hand.press(NODES, "styletx.stylize_render")
         yield
         seen["full"] = {"started": window.run is not None}
         began = time.monotonic()
@@ -121,16 +116,18 @@ def inside() -> None:
 
         made.styletx.strength = 0.8
         before = common.dump(made)
-        window.press(NODES, bpy.ops.styletx.stylize_render, "INVOKE_DEFAULT")
-        yield from window.phase("Painting frame 3")
-        yield from cancelled("cancel painting", before)
+        yield from hand.press(NODES, "styletx.stylize_render")
+        yield from cancelled("cancel painting", "Painting frame 3", before)
 
-    def cancelled(name: str, before: dict[str, Any]) -> Steps:
+    def cancelled(name: str, beginning: str, before: dict[str, Any]) -> Steps:
+        """Click Cancel when the job is in a phase that begins so."""
         made = bpy.context.scene
-        phase, pressed = window.run.phase, time.monotonic()
-        window.press(NODES, bpy.ops.styletx.cancel)
+        place = yield from hand.find(NODES, "styletx.cancel")
+        yield from window.phase(beginning)
+        phase = window.run.phase
+        yield from hand.click(*place)
         yield from window.idle(20)
-        seen[name] = {"phase": phase, "seconds": time.monotonic() - pressed, "state": window.last.state}
+        seen[name] = {"phase": phase, "seconds": time.monotonic() - hand.released, "state": window.last.state}
         yield from window.rest()
         seen[name]["change"] = sorted(common.difference(before, common.dump(made)))
 
