@@ -34,7 +34,8 @@ METHODS = [(info.name, info.title, f"{info.description} {info.paper}") for info 
 CHOOSE = "Choose a style"
 """What stands where a style is to be chosen."""
 
-_NO_STYLE = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items["FILE_IMAGE"].value
+_layout: Any = bpy.types.UILayout.bl_rna
+_NO_STYLE = int(_layout.functions["prop"].parameters["icon"].enum_items["FILE_IMAGE"].value)
 
 _shown: dict[str, list[tuple[str, str, str, int, int]]] = {}
 
