@@ -12,7 +12,7 @@ GIB = 2**30
 # Measured with `python -m benchmarks.memory`, rounded up.
 PROCESS = 0.6 * GIB  # Python, PyTorch and the weights
 STILL = 64  # bytes a pixel of a single picture: as read, as shown, as painted, and on its way into a file
-SHOT = 640  # ... of a shot: a piece of it, from one anchor to the next, with its motion (see `temporal`)
+SHOT = 1000  # ... of a shot: a piece of it, from one anchor to the next, with its motion (see `temporal`)
 AHEAD = 24_000_000  # pixels of frames that are read ahead at most, or else one frame
 AHEAD_BYTES = 36  # of such a pixel: its color and its motion, in half precision
 ENLARGED = 24  # ... of a frame that is enlarged for small strokes, before and after
