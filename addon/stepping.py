@@ -14,7 +14,8 @@ TICK = 0.1
 """Seconds between two steps in a window."""
 PAUSE = 0.02
 """Seconds between two steps in the background, where most of them wait for the worker."""
-
+SETTLE = 5 * TICK
+"""Seconds for which the timer of an operator goes on that was stopped."""
 
 _modal: list[Steps] = []
 """Operators that a window's timer drives."""
@@ -75,6 +76,22 @@ class Steps(OperatorMixin):
         self._running.close()
         self._remove_timer(context)
 
+    def stop(self) -> None:
+        """End it from outside. Its class may go right after.
+
+        The window keeps an empty place for it until the next event there, and Blender (seen in 4.3.2) dies where an
+        operator is started before that: so its timer goes on for a moment, to make one.
+        """
+        self._running.close()
+        _modal.remove(self)
+        timer, self._timer = self._timer, None
+
+        def settled() -> None:
+            if timer is not None:
+                bpy.context.window_manager.event_timer_remove(timer)
+
+        bpy.app.timers.register(settled, first_interval=SETTLE)
+
     def _step(self) -> bool:
         """Take a step; True when there are no more."""
         if self.wants_end():
@@ -97,7 +114,7 @@ class Steps(OperatorMixin):
 def stop_all() -> None:
     """End every operator that is at work: their classes are about to go."""
     for operator in list(_modal):
-        operator.cancel(bpy.context)
+        operator.stop()
 
 
 def redraw(context: bpy.types.Context) -> None:
