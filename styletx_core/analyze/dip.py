@@ -23,7 +23,9 @@ def dip(sample: np.ndarray) -> float:
         convex, low_knots = _minorant(values[part], below[part])
         concave, high_knots = _majorant(values[part], above[part])
         gap = concave - convex
-        widest = int(gap.argmax())
+        # where it is as wide between two knots as at them, rounding must not choose a place between
+        knots = np.union1d(low_knots, high_knots)
+        widest = int(knots[gap[knots].argmax()])
         if gap[widest] <= found:
             break
         if widest in low_knots:

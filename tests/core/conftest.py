@@ -12,10 +12,15 @@ import av
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 from shotfiles import write_single_part
 
 # As the command line and the worker do; set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# a machine that is busy with something else is no reason to fail
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 WIDTH, HEIGHT, FRAMES = 64, 48, 6
 SPEED = 2  # pixels a frame
