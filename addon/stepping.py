@@ -86,9 +86,11 @@ class Steps(OperatorMixin):
         _modal.remove(self)
         timer, self._timer = self._timer, None
 
+        if timer is None:
+            return
+
         def settled() -> None:
-            if timer is not None:
-                bpy.context.window_manager.event_timer_remove(timer)
+            bpy.context.window_manager.event_timer_remove(timer)
 
         bpy.app.timers.register(settled, first_interval=SETTLE)
 

@@ -168,6 +168,6 @@ def test_switching_off_ends_the_worker(blender: Blender, tmp_path: Path) -> None
     seen = blender.run("disabled", tmp_path, LEAKS)
     assert not seen["worker"] and seen["children"] == []
     assert seen["states"] == ["CANCELLED", "CANCELLED"] and seen["kept"] >= 2
-    assert seen["damaged"] == seen["left"] == []
+    assert seen["remains"] == seen["left"] == []
     assert seen["notes"] == ["Scene"]
     assert seen["resumed"] == ["FINISHED"] and seen["kept then"] >= 2

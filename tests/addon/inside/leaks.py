@@ -110,13 +110,15 @@ def disabled() -> dict[str, Any]:
         time.sleep(0.05)
     found: dict[str, Any] = {
         "worker": lives(pid), "states": [pressed.run.state, waiting.run.state], "kept": len(painted(folder)),
-        "children": children(), "damaged": [path.name for path in folder.iterdir() if ".tmp" in path.name],
+        "children": children(),
         "left": [made.name for made in bpy.data.scenes if "StyleTX" in made.name],
     }  # fmt: skip
     switch(True)
     found["notes"] = [note["label"] for note in notes()]
     found["resumed"] = sorted(bpy.ops.styletx.resume_job())
     found["kept then"] = module("run").last.finished.kept
+    # a worker that does not end in time is killed, and what it was writing is taken away by the next
+    found["remains"] = [path.name for path in folder.iterdir() if ".tmp" in path.name]
     return found
 
 
