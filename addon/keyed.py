@@ -42,9 +42,10 @@ def check(scene: bpy.types.Scene) -> None:
     animation = scene.animation_data
     if animation is None or not animation.use_nla:
         return
+    driven = drivers(scene)
     for strip in _strips(strip for track in animation.nla_tracks if not track.mute for strip in track.strips):
         for path, curve in _ours(compat.action_curves(strip)):
-            if not curve.mute and path not in drivers(scene):
+            if not curve.mute and path not in driven:
                 raise InputError(
                     f"The setting '{path}' is animated by the strip '{strip.name}' of the NLA, which StyleTX does not "
                     "follow: bake the strip to keys, or mute it."

@@ -212,7 +212,7 @@ def put_back(frame: Frame, encoding: Encoding, picture: np.ndarray, stylized: np
     else:
         rgb = transform.to_linear(frame.rgb)
         if frame.alpha is not None:
-            rgb *= frame.alpha[..., None]
+            rgb = times(rgb, frame.alpha)
     change = largest(np.abs(stylized - picture))
     changed = change > 0
     linear = transform.to_linear(stylized)

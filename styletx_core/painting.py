@@ -67,13 +67,13 @@ class Seen:
     picture: np.ndarray
     layers: list[Layer]
 
-    def lighter(self, picture: np.ndarray, colors: str) -> Seen:
+    def lighter(self, picture: np.ndarray, halved: bool) -> Seen:
         """For keeping many: with this picture, and without the passes, from which motion and layers were taken.
 
-        colors: "half" for half precision, where the file has no other.
+        halved: colors in half precision, as their file has them.
         """
         frame = replace(self.frame, vector=None, depth=None, index=None, crypto=None, mattes={})
-        return replace(self, frame=_in(half, frame) if colors == "half" else frame, picture=picture)
+        return replace(self, frame=_in(half, frame) if halved else frame, picture=picture)
 
     def full(self) -> Seen:
         """The colors in float32 again."""
@@ -281,13 +281,17 @@ class ChainPainter(Painter):
 
 
 class _Planned(NamedTuple):
-    """A piece of the shot, those of its frames that are wanted, the last of them, and whether it goes on where the
-    plan's piece before ended, with an anchor in common."""
+    """A piece of the shot, those of its frames that are wanted, and whether it goes on where the plan's piece before
+    ended, with an anchor in common."""
 
     piece: Sequence[int]
-    wanted: set[int]
-    last: int
+    wanted: Sequence[int]
     joined: bool
+
+    @property
+    def last(self) -> int:
+        """The last frame that is wanted."""
+        return self.wanted[-1]
 
 
 class _Piece(NamedTuple):
@@ -352,7 +356,7 @@ class AnchorPainter(Painter):
         for piece, own in pieces(self.shot.numbers):
             if wanted := [number for number in own if number in asked]:
                 joined = bool(plan) and plan[-1].last == piece[0]  # the anchor between two pieces is read once
-                plan.append(_Planned(piece, set(wanted), wanted[-1], joined))
+                plan.append(_Planned(piece, wanted, joined))
                 order += piece[joined:]
                 if any(self.strength(number) > 0 for number in piece):
                     self.moving.update(piece[1:])
@@ -378,7 +382,7 @@ class AnchorPainter(Painter):
     def kept(self, seen: Seen) -> Seen:
         # pictures of the anchors are needed all the time, others are sooner made again than kept
         picture = seen.picture if seen.frame.number in self.ends else _NO_PICTURE
-        return seen.lighter(picture, self.shot.bit_depth)
+        return seen.lighter(picture, self.shot.bit_depth == "half")
 
     def brushed(self, plan: list[_Planned], coming: Iterator[Next]) -> Iterator[_Piece | _Brushed]:
         """All that the method has to paint: of each part of the plan a piece, and then its frames."""

@@ -37,10 +37,8 @@ def test_half_precision_rounds_as_numpy_does(values: np.ndarray) -> None:
     assert np.array_equal(halves.single(found), expected.astype(np.float32))
 
 
-@given(
-    st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(2, 40), st.sampled_from(["nearest", "linear", "lanczos"])
-)
-def test_single_pixels_are_sampled_as_in_the_whole_picture(seed: int, height: int, width: int, kernel: str) -> None:
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(2, 40), st.sampled_from(KERNELS))
+def test_single_pixels_are_sampled_as_in_the_whole_picture(seed: int, height: int, width: int, kernel: Kernel) -> None:
     rng = np.random.default_rng(seed)
     picture = rng.random((height, width, 2), np.float32)
     offset = rng.normal(0, 5, (height, width, 2)).astype(np.float32)
