@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from styletx_core import __version__, keyed
+from styletx_core.allocator import keep_freed
 from styletx_core.analyze.command import add_command as add_analyze
 from styletx_core.errors import InputError, StyleTXError
 from styletx_core.evaluate.command import add_command as add_evaluate
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0, 1 for a failure while working, 2 for bad input."""
     # Two programs whose OpenMP threads wait in busy loops slow each other down many times; sleeping costs little.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A path may have letters that a pipe's encoding lacks (on Windows mostly); that is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 import numpy as np
 import torch
 
+from .allocator import give_back
 from .memory import SIDES, tile_side
 from .methods.base import Guide, Method, Picture, Step, Style, Tiling
 from .registry import MethodInfo
@@ -126,6 +127,7 @@ class Frugal:
 def _release(device: torch.device) -> None:
     """Give memory that nothing uses any more back to the device."""
     gc.collect()
+    give_back()
     if device.type in ("cuda", "xpu", "mps"):
         getattr(torch, device.type).empty_cache()
 
@@ -150,6 +152,7 @@ def is_out_of_memory(error: BaseException) -> bool:
                 "could not create a primitive",  # of oneDNN, which gives no reason
                 "not enough memory",
                 "insufficient memory",
+                "resource temporarily unavailable",  # of the system, for a thread that has no room
                 "failed to allocate",
             )
         )

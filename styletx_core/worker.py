@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from styletx_core import __version__
+from styletx_core.allocator import give_back, keep_freed
 from styletx_core.errors import InputError, StyleTXError, WorkError
 from styletx_core.events import Finished
 from styletx_core.job import Job
@@ -66,6 +67,7 @@ class Worker:
                 self.send(request.id, **_pong())
             else:
                 self._run(request)
+                give_back()  # Blender's user may have other uses for it until the next job
 
     def send(self, request_id: Any, **values: Any) -> None:
         """Writes one line; ends the process when nobody reads any more."""
@@ -244,6 +246,7 @@ def _main() -> None:
         os.nice(5)  # Blender's own work comes first
     # Blender's threads and ours would slow each other down many times if ours waited in busy loops.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed()
     Worker(sys.stdin.buffer, out).serve()
 
 
