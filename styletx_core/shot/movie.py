@@ -18,6 +18,8 @@ from .frame import Frame, Shot, select_numbers
 # Video without a color matrix in its header is BT.709 from this height up, else BT.601, as players have it.
 HD_HEIGHT = 720
 FORWARD = 24  # frames that are rather decoded and dropped than sought over
+# Not the file's fault: no memory, or no room for a thread. (Some decoders call the data invalid instead.)
+_NO_MEMORY = (av.error.MemoryError, av.error.BlockingIOError)
 CONVERSION = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 
 
@@ -32,6 +34,8 @@ class MovieShot(Shot):
         try:
             # "file:" keeps FFmpeg from taking what stands before a colon in the name for a protocol.
             self._container = av.open(f"file:{path}")
+        except _NO_MEMORY:
+            raise
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{path} cannot be opened as a movie (it is damaged, cut short or of a kind "
                              "FFmpeg does not know); export it again.") from error
@@ -50,6 +54,8 @@ class MovieShot(Shot):
         try:
             whole = self._list_packets()
             first = self._decode(0) if self._count else None
+        except _NO_MEMORY:
+            raise
         except (av.error.FFmpegError, StopIteration) as error:
             raise InputError(f"{path} cannot be decoded; export it again, as H.264 for instance.") from error
         if first is None or not whole:
@@ -78,6 +84,8 @@ class MovieShot(Shot):
         self._check_number(number)
         try:
             frame = self._decode(number - 1)
+        except _NO_MEMORY:
+            raise
         except (av.error.FFmpegError, StopIteration) as error:
             raise InputError(f"{self.path} is damaged at frame {number}; export it again or choose a range "
                              "without it.") from error

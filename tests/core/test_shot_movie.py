@@ -12,8 +12,10 @@ import pytest
 from test_shot_exr import error_of
 
 from styletx_core.errors import InputError
+from styletx_core.frugal import is_out_of_memory
 from styletx_core.output import FrameWriter, encode_movie
 from styletx_core.shot import open_shot
+from styletx_core.shot.movie import MovieShot
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 60
 STEP = 4  # of 255, by which each frame is brighter than the one before
@@ -194,3 +196,18 @@ def test_varying_length_is_told(tmp_path: Path) -> None:
     with open_shot(tmp_path / "a.mkv") as shot:
         assert len(shot.numbers) == 10 and "varying length" in shot.notices[0]
     assert open_shot(write_colors(tmp_path / "b.mkv", ramp())).notices == []
+
+
+@pytest.mark.parametrize("lack", [av.error.MemoryError, av.error.BlockingIOError])
+def test_lack_of_memory_is_not_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: type[Exception]
+) -> None:
+    shot = open_shot(write_colors(tmp_path / "movie.mp4", [np.full(3, 0.5)] * 3))
+
+    def decode(self: MovieShot, index: int) -> av.VideoFrame:  # when memory really is short, who fails is chance
+        raise lack(0, "Cannot allocate memory")
+
+    monkeypatch.setattr(MovieShot, "_decode", decode)
+    with pytest.raises(lack) as found:
+        shot.read(2)
+    assert is_out_of_memory(found.value)
