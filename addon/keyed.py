@@ -38,11 +38,18 @@ def drivers(scene: bpy.types.Scene) -> dict[str, Any]:
 
 
 def check(scene: bpy.types.Scene) -> None:
-    """Raise InputError for a setting that the NLA moves: what its strips make of it cannot be asked for by frame."""
+    """Raise InputError for animation that cannot be followed, before the frames are rendered.
+
+    That is a driver that fails at the current frame, and a setting that the NLA moves: what its strips make of it
+    cannot be asked for by frame.
+    """
+    driven = drivers(scene)
+    if driven:
+        for _ in sample(scene, [scene.frame_current]):
+            pass
     animation = scene.animation_data
     if animation is None or not animation.use_nla:
         return
-    driven = drivers(scene)
     for strip in _strips(strip for track in animation.nla_tracks if not track.mute for strip in track.strips):
         for path, curve in _ours(compat.action_curves(strip)):
             if not curve.mute and path not in driven:

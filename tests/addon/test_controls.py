@@ -42,6 +42,7 @@ def test_settings_follow_curves_and_drivers_frame_by_frame(blender: Blender, tmp
     assert "'Pushed down' of the NLA" in nla["plays"] and "bake" in nla["plays"] and "\n" not in nla["plays"]
     assert abs(nla["driven"]["3"] - 0.25) < 1e-6 and nla["muted"] == 0.75
     assert "driver" in seen["broken driver"] and "size" in seen["broken driver"] and "\n" not in seen["broken driver"]
+    assert not seen["rendered for nothing"], "it is told before the frames are rendered"
     error, weight = seen["without"]
     assert error == "" and weight["1"] == 0 and weight["3"] == 1
     assert seen["left"] == [["styletx.strength", "styletx.styles[0].weight"], ["styletx.strength"]]

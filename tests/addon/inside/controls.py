@@ -89,23 +89,24 @@ def keyed() -> dict[str, Any]:
     for frame in (1, 3, 2):
         made.frame_set(frame)
         result["quiet"].append(out_of_date(made))
-    times = {path.name: path.stat().st_mtime_ns for path in (OUTPUT / "Scene" / "render").glob("*.exr")}
+    times = rendered()
     curves = sys.modules[MODULE + ".compat"].action_curves(made.animation_data)
     strength = next(curve for curve in curves if curve.data_path == "styletx.strength")
     strength.keyframe_points[0].co.y = 0.5
     strength.update()
     result["loud"] = out_of_date(made)
     bpy.ops.styletx.stylize_render()
-    result["rendered again"] = times != {
-        path.name: path.stat().st_mtime_ns for path in (OUTPUT / "Scene" / "render").glob("*.exr")
-    }
+    result["rendered again"] = times != rendered()
     result["moved"] = job(made)["settings"]["strength"]
     made.frame_set(3)
     result["frame alone"] = [error_of(bpy.ops.styletx.stylize_frame), job(made)["settings"]["strength"]]
 
     result["nla"] = nla(made)
     driver.expression = "no_such_thing + 1"
+    bpy.data.objects["Cube"].scale.z = 0.9  # the frames would have to be rendered again
+    times = rendered()
     result["broken driver"] = error_of(bpy.ops.styletx.stylize_render)
+    result["rendered for nothing"] = times != rendered()
     state.driver_remove("size")
     # the animation of a weight stays with its style, and goes with it
     for index in (0, 0):
@@ -116,6 +117,11 @@ def keyed() -> dict[str, Any]:
             result["without"] = [error_of(bpy.ops.styletx.stylize_render), job(made)["styles"][0]["weight"]]
     result["scenes"] = [other.name for other in bpy.data.scenes]
     return result
+
+
+def rendered() -> dict[str, int]:
+    """The rendered frames, and when each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (OUTPUT / "Scene" / "render").glob("*.exr")}
 
 
 def nla(made: bpy.types.Scene) -> dict[str, Any]:
