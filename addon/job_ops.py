@@ -11,7 +11,6 @@ from bpy.props import StringProperty
 from . import jobs, run, strip_run
 from .mixins import Result, register_classes_factory
 from .operators import Paint
-from .run import Steps as Generated
 
 
 class STYLETX_OT_cancel_all(bpy.types.Operator):
@@ -48,9 +47,8 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Result:
         return super().execute(context) if self._found() else {"CANCELLED"}
 
-    def begin(self, context: bpy.types.Context) -> Generated:
-        self._run = again(self._note, self._windowed)
-        return self._run.steps()
+    def make(self, context: bpy.types.Context) -> run.Run:
+        return again(self._note, self._windowed)
 
     _note: dict[str, Any]
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RENEW_SECONDS = 5.0
 GONE_SECONDS = 20.0
 """After this long without being renewed a note belongs to a Blender that is gone."""
+CLICK_SECONDS = 1.0
+"""A button that is pressed again within this was clicked twice by habit."""
 KEEP_DAYS = 30.0
 ENDED = 10
 """Runs that have ended and are still shown, with their logs."""
@@ -48,6 +50,18 @@ def enter(run: Run) -> None:
         if all(note[key] == value for key, value in _what(run).items()):
             forget(note["id"])  # done again, so nothing is left to go on with
     write(run)
+
+
+def clicked_twice(run: Run) -> bool:
+    """Whether a run stands in line that paints the same in the same way, and has only just entered.
+
+    Later it may be meant: the scene has been edited since, say.
+    """
+    return any(
+        time.monotonic() - other.entered < CLICK_SECONDS and not other.cancel_requested
+        and other.settings == run.settings and _what(other) == _what(run)
+        for other in queue
+    )  # fmt: skip
 
 
 def leave(run: Run) -> None:

@@ -25,8 +25,17 @@ class Paint(Steps):
         """The frame to paint alone."""
         return None
 
+    def make(self, context: bpy.types.Context) -> run.Run:
+        """The run, not begun."""
+        return run.Run(context.scene, self.frame(context), self._windowed)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        if jobs.clicked_twice(self.make(context)):
+            return {"CANCELLED"}
+        return super().invoke(context, event)
+
     def begin(self, context: bpy.types.Context) -> run.Steps:
-        self._run = run.Run(context.scene, self.frame(context), self._windowed)
+        self._run = self.make(context)
         return self._run.steps()
 
     def wants_end(self) -> bool:
@@ -76,9 +85,8 @@ class STYLETX_OT_stylize_strips(Paint, bpy.types.Operator):
             return False
         return True
 
-    def begin(self, context: bpy.types.Context) -> run.Steps:
-        self._run = strip_run.StripRun(compat.sequencer_scene(context), self._windowed)
-        return self._run.steps()
+    def make(self, context: bpy.types.Context) -> run.Run:
+        return strip_run.StripRun(compat.sequencer_scene(context), self._windowed)
 
 
 class STYLETX_OT_cancel(bpy.types.Operator):

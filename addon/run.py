@@ -69,6 +69,7 @@ class Run:
         self.state = "WAITING"  # then RUNNING, at last DONE, CANCELLED or FAILED
         self.bad_input = False  # it failed by what it was given, not while working
         self.begun = False  # its turn has come
+        self.entered = 0.0  # when its first step was done, which the next click has to wait for
         self.renewed = 0.0
         self._devices: list[dict[str, Any]] = []  # what the worker can paint on
         self.rendered = ""  # fingerprint of the scene that its frames were rendered from
@@ -117,6 +118,7 @@ class Run:
         try:
             while self._next(work):
                 jobs.renew(self)
+                self.entered = self.entered or time.monotonic()
                 yield
             self.state = "DONE"
         except _Stopped:

@@ -61,14 +61,17 @@ class Hand:
         self._place = (int(x), int(y))
         yield from self._event("MOUSEMOVE", "NOTHING")
 
-    def click(self, x: float, y: float, name: str = "") -> Steps:
-        """A click with the left button. name: what is there, for `clicked`."""
+    def click(self, x: float, y: float, name: str = "", twice: bool = False) -> Steps:
+        """A click with the left button, or two at once. name: what is there, for `clicked`."""
         yield from self.move(x - 1, y)  # a button under a mouse that stands still takes no notice
         yield from self.move(x, y)
         yield from self._event("LEFTMOUSE", "PRESS")
         self.released = time.monotonic()
         self.clicked.append(name)
         yield from self._event("LEFTMOUSE", "RELEASE")
+        if twice:
+            yield from self._event("LEFTMOUSE", "PRESS")
+            yield from self._event("LEFTMOUSE", "RELEASE")
         yield from _rest(5)
 
     def key(self, kind: str, letter: str = "", **held: bool) -> Steps:
@@ -124,10 +127,10 @@ class Hand:
                     break
         return re.sub(r"^bpy\.ops\.|\(.*", "", manager.clipboard)
 
-    def press(self, kind: str, name: str, region: str = "UI", beside: str = "") -> Steps:
-        """Look for a button, and click it."""
+    def press(self, kind: str, name: str, region: str = "UI", beside: str = "", twice: bool = False) -> Steps:
+        """Look for a button, and click it, once or twice."""
         x, y = yield from self.find(kind, name, region, beside)
-        yield from self.click(x, y, name)
+        yield from self.click(x, y, name, twice)
 
     def until(self, condition: Callable[[], bool], x: float, places: range) -> Steps:
         """Click at one place of a column after the other until the condition holds: tabs, which are no buttons."""
