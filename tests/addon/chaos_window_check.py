@@ -24,7 +24,8 @@ NODES = "CompositorNodeTree"
 
 def judge(seen: dict[str, Any]) -> dict[str, bool]:
     return {
-        "undo lets the job go on": seen.get("undo", {}).get("state") == "DONE",
+        "undo undoes": seen.get("undo", {}).get("undone", False),
+        "and lets the job go on": seen.get("undo", {}).get("state") == "DONE",
         "a second job waits": seen.get("waiting") == ["RUNNING", "WAITING"],
         "a deleted scene is told": "is gone" in seen.get("deleted", {}).get("error", ""),
         "the job that waited is done": seen.get("deleted", {}).get("second") == "DONE",
@@ -52,10 +53,15 @@ def inside() -> None:
     import bpy
 
     window = Window()
-    common, seen = window.common, window.seen
+    common, hand, seen = window.common, window.hand, window.seen
 
-    def press(name: str) -> Any:
-        return window.call(NODES, getattr(bpy.ops.styletx, name), "INVOKE_DEFAULT")
+    def press(name: str) -> Steps:
+        yield from hand.press(NODES, f"styletx.{name}")
+        yield from window.rest(2)
+
+    def call(name: str, **values: Any) -> None:
+        """As a button of the closed panel of jobs does."""
+        window.call(NODES, getattr(bpy.ops.styletx, name), "INVOKE_DEFAULT", **values)
 
     def painting() -> Steps:
         yield from window.wait(lambda: window.run is not None and window.run.phase.startswith("Painting frame"))
@@ -63,10 +69,7 @@ def inside() -> None:
     def compositor() -> Steps:
         bpy.context.window_manager.windows[0].workspace = bpy.data.workspaces["Compositing"]
         yield from window.rest(15)
-        area = window.area(NODES)
-        area.spaces.active.show_region_ui = True
-        yield
-        next(region for region in area.regions if region.type == "UI").active_panel_category = "StyleTX"
+        yield from hand.tab(NODES)
 
     def story() -> Steps:
         yield from compositor()
@@ -74,27 +77,30 @@ def inside() -> None:
 
         # undo, back to what was set up in this script, which Blender takes no step of by itself
         window.call(NODES, bpy.ops.ed.undo_push, message="set up")
+        stood = bpy.data.objects["Light"].location.x
         bpy.data.objects["Light"].location.x += 1
         window.call(NODES, bpy.ops.ed.undo_push, message="moved")
-        press("stylize_render")
+        yield from press("stylize_render")
         mine = jobs.queue[0]
         yield from painting()
-        window.call(NODES, bpy.ops.ed.undo)
+        yield from hand.key("Z", ctrl=True)
         yield from window.idle()
-        seen["undo"] = {"state": mine.state, "error": mine.error}
+        seen["undo"] = {"state": mine.state, "error": mine.error, "undone": bpy.data.objects["Light"].location.x == stood}
         yield from window.rest(15)
 
         # the scene deleted, while another job waits
         doomed = bpy.data.scenes["Scene"].copy()
         doomed.name = "Doomed"
-        doomed.frame_end, doomed.render.resolution_percentage = 40, 200  # it takes a while
+        doomed.frame_end, doomed.render.resolution_percentage = 80, 300  # it takes a while
         bpy.context.window_manager.windows[0].scene = doomed
         yield from window.rest(15)
-        press("stylize_render")
+        yield from hand.find(NODES, "styletx.stylize_frame")  # which takes a while
+        yield from press("stylize_render")
         first = jobs.queue[0]
         yield from painting()
         bpy.context.window_manager.windows[0].scene = bpy.data.scenes["Scene"]
-        press("stylize_frame")
+        yield from window.rest(15)
+        yield from press("stylize_frame")
         second = jobs.queue[1]
         seen["waiting"] = [first.state, second.state]
         yield from window.rest(15)
@@ -106,28 +112,28 @@ def inside() -> None:
 
         # what failed may be resumed: the scene may come back
         seen["failed"] = [note["label"] for note in jobs.interrupted()]
-        window.call(NODES, bpy.ops.styletx.forget_job, job=first.id)
+        call("forget_job", job=first.id)
 
         # another file, and back
         bpy.data.scenes["Scene"].styletx.strength = 0.7
-        press("stylize_render")
+        yield from press("stylize_render")
         yield from painting()
         bpy.ops.wm.read_homefile(use_factory_startup=False)
         yield from window.rest(15)
         seen["loaded"] = {"idle": window.run is None, "notes": [note["label"] for note in jobs.interrupted()]}
         bpy.ops.wm.open_mainfile(filepath=str(INSIDE / "chaos.blend"))
         yield from compositor()
-        press("resume_job")
+        call("resume_job")
         yield from window.wait(lambda: window.run is not None)
         yield from window.idle()
         seen["resumed"] = {"state": window.last.state, "error": window.last.error, "kept": window.last.finished.kept}
-        press("copy_log")
+        call("copy_log")
         yield from window.rest(15)
         seen["clipboard"] = bpy.context.window_manager.clipboard[-300:]
 
         # switched off while it works
         bpy.context.scene.styletx.strength = 0.6
-        press("stylize_render")
+        yield from press("stylize_render")
         yield from painting()
         pid = window.module("worker_client")._worker._process.pid
         bpy.ops.preferences.addon_disable(module=common.MODULE)
@@ -138,7 +144,7 @@ def inside() -> None:
 
         # killed while it works; what is left is looked at from outside
         bpy.context.scene.styletx.strength = 0.5
-        press("stylize_render")
+        yield from press("stylize_render")
         yield from painting()
         seen["left"] = [window.module("worker_client")._worker._process.pid, os.getpid()]
         (INSIDE / "result.json").write_text(json.dumps(seen))
