@@ -85,7 +85,8 @@ def inside() -> None:
         yield from painting()
         yield from hand.key("Z", ctrl=True)
         yield from window.idle()
-        seen["undo"] = {"state": mine.state, "error": mine.error, "undone": bpy.data.objects["Light"].location.x == stood}
+        undone = bpy.data.objects["Light"].location.x == stood
+        seen["undo"] = {"state": mine.state, "error": mine.error, "undone": undone}
         yield from window.rest(15)
 
         # the scene deleted, while another job waits

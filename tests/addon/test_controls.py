@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from blenders import Blender
 from test_extension import pixels
+
+from styletx_core import methods
 
 SCRIPT = Path(__file__).parent / "inside" / "controls.py"
 
@@ -59,6 +63,22 @@ def test_options_reach_the_method_they_are_of(blender: Blender, tmp_path: Path) 
     assert given["steps"] == 3 and given["optimizer"] == "adam" and given["stroke"] == 0.5 and given["color"] == 1.5
     error, options = seen["other"]
     assert error == "" and "steps" not in options
+
+
+@pytest.mark.once
+def test_every_method_paints_a_frame_and_a_shot(blender: Blender, tmp_path: Path) -> None:
+    seen = replace(blender, worker=sys.executable).run("methods", tmp_path, SCRIPT)
+    plain = [pixels(path) for path in seen.pop("plain")]
+    assert list(seen) == [info.name for info in methods()]
+    shots = []
+    for name, made in seen.items():
+        assert made["errors"] == ["", ""] and made["method"] == name
+        shots.append(np.stack([pixels(path) for path in made["shot"]]))
+        for frame, painted in zip(plain, shots[-1], strict=True):
+            change = np.abs(painted - frame)[..., :3][frame[..., 3] == 1]
+            assert 0.02 < change.mean() < 1, f"{name} paints"
+        assert pixels(made["frame"][0]).shape == plain[0].shape
+    assert all(np.abs(one - other).mean() > 1e-3 for one, other in combinations(shots, 2)), "each in its own way"
 
 
 def test_regions_are_painted_in_their_own_styles(blender: Blender, tmp_path: Path) -> None:

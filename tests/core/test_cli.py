@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from conftest import FRAMES, Material, texture, write_exr, write_frames, write_png
 from test_color import CONFIG
@@ -19,9 +21,11 @@ import styletx_core
 from styletx_core import __version__
 from styletx_core.cli import main
 from styletx_core.events import Finished, FrameDone, from_dict
-from styletx_core.shot import Frame, Shot
+from styletx_core.registry import method_info
+from styletx_core.shot import Frame, Shot, open_shot
 from styletx_core.shot.sequence import SequenceShot
 
+OIL = Path(styletx_core.__file__).parent / "assets" / "styles" / "oil.png"
 SHOT = [f"shot_{number:04d}" for number in range(1, FRAMES + 1)]
 
 
@@ -225,6 +229,21 @@ def test_methods(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["methods", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed[0]["name"] == "adain_reconet" and listed[0]["styles"] == "any"
+
+
+@pytest.mark.parametrize("name", [info.name for info in styletx_core.methods()])
+def test_every_method_paints_a_photo_and_a_rendered_shot(material: Material, tmp_path: Path, name: str) -> None:
+    """With the weights that ship, in a style that all of them know."""
+    options = ["--method", name, "--style", "oil" if method_info(name).styles == "fixed" else str(OIL)]
+    options += ["--option", "steps=12"] * (name == "gatys") + ["--device", "cpu"]
+    assert main(["stylize", str(material.photo), "--output", str(tmp_path / "photo"), *options]) == 0
+    photo, painted = (cv2.imread(str(path)) for path in (material.photo, tmp_path / "photo" / "photo.png"))
+    assert np.abs(painted.astype(float) - photo).mean() > 5
+    shot = ["--frames", "1-3", "--motion", "vectors", "--output", str(tmp_path / "shot"), *options]
+    assert main(["stylize", str(material.exr), *shot]) == 0
+    with open_shot(tmp_path / "shot") as made:
+        assert made.numbers == [1, 2, 3]
+        assert all(np.abs(made.read(number).rgb - texture(number) ** 2.2).mean() > 0.02 for number in made.numbers)
 
 
 def test_frames_are_seen_through_the_view_they_were_rendered_for(

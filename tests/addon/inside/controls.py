@@ -164,6 +164,23 @@ def options() -> dict[str, Any]:
     return result
 
 
+def methods() -> dict[str, Any]:
+    """A frame alone and a shot of two by every method, in a style that all of them know."""
+    made = scene(2, (64, 48))
+    state = made.styletx
+    state.style = str(Path(state.style).with_name("oil.png"))
+    state.options_gatys.steps = 12
+    result: dict[str, Any] = {"plain": [picture(made, "plain", frame, "exr", False) for frame in (1, 2)]}
+    for item in state.bl_rna.properties["method"].enum_items:
+        name = state.method = item.identifier
+        errors = [error_of(bpy.ops.styletx.stylize_frame)]
+        frame = kept(made, f"{name}_frame", (made.frame_current,))
+        errors.append(error_of(bpy.ops.styletx.stylize_render))
+        result[name] = {"errors": errors, "frame": frame, "shot": kept(made, f"{name}_shot", (1, 2)),
+                        "method": job(made)["settings"]["method"]}  # fmt: skip
+    return result
+
+
 def _ball() -> Any:
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.8, location=(1.3, 1.4, 0))
     ball = bpy.context.object
