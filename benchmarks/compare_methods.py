@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def paint(info: MethodInfo, photo: Path, style: Path, args: argparse.Namespace, 
     options = [text.partition(":")[2] for text in args.option if text.startswith(f"{info.name}:")]
     command = ["--style", name, "--method", info.name, *(word for text in options for word in ("--option", text))]
     folder = args.output / info.name / style.stem
+    shutil.rmtree(folder, ignore_errors=True)  # frames that are there would not be painted again, nor timed
     print(f"{info.name}: {style.stem}", file=sys.stderr, flush=True)
     events, memory, error = _run([str(photo), *command, "--output", str(folder / "still"), "--overwrite"])
     if error:
@@ -152,17 +154,31 @@ def _label(text: str) -> np.ndarray:
     return image
 
 
-def page(found: dict[str, Values], chosen: list[MethodInfo], args: argparse.Namespace) -> str:
-    """docs/comparison.md."""
-    painted = [info for info in chosen if found[info.name]["mean"]]
-    columns = {"seconds": "s, photo", "shot_seconds": "s/frame, shot", "memory": "GB", "style": "style",
+def table(found: dict[str, Values], means: dict[str, dict[str, float]]) -> str:
+    """A row a method."""
+    columns = {"seconds": "s, still", "shot_seconds": "s/frame, shot", "memory": "GB", "style": "style",
                "gram": "gram", "content": "content", "ssim": "SSIM", "alone": "error, alone",
                "error": "error, along motion"}  # fmt: skip
     lines = ["| method | " + " | ".join(columns.values()) + " | weights, MB |", "|---" * (len(columns) + 2) + "|"]
-    for info in painted:
-        mean = found[info.name]["mean"]
+    for name, mean in means.items():
         cells = [f"{mean[key]:.3f}" if key in mean else "" for key in columns]
-        lines.append(f"| {info.name} | {' | '.join(cells)} | {found[info.name]['size']:.1f} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {found[name]['size']:.1f} |")
+    return "\n".join(lines)
+
+
+def page(found: dict[str, Values], chosen: list[MethodInfo], args: argparse.Namespace) -> str:
+    """docs/comparison.md."""
+    painted = [info for info in chosen if found[info.name]["mean"]]
+    done = {info.name: {name: values for name, values in found[info.name]["styles"].items() if "left_out" not in values}
+            for info in painted}  # fmt: skip
+    all_styles = dict.fromkeys(name for made in done.values() for name in made)
+    shared = [name for name in all_styles if all(name in made for made in done.values())]
+    tables = [table(found, {name: found[name]["mean"] for name in done})]
+    if shared and len(shared) < len(all_styles):
+        # means of different styles cannot be compared
+        means = {name: _mean([made[style] for style in shared]) for name, made in done.items()}
+        tables = [f"In {', '.join(shared)}, which all of them paint:", table(found, means),
+                  "Means of all the styles that a method paints:", *tables]  # fmt: skip
     advice = ["| method | take it for |", "|---|---|"]
     advice += [f"| {info.name} | {ADVICE.get(info.name, info.description)} |" for info in painted]
     missing = [f"- {info.name}, {style}: {values['left_out']}" for info in chosen
@@ -172,11 +188,11 @@ def page(found: dict[str, Values], chosen: list[MethodInfo], args: argparse.Name
     text = [
         "# The methods side by side",
         "Written by `python -m benchmarks.compare_methods`.",
-        f"One photo at {args.size} pixels{shot}, in the same styles{options}; means of the styles. Figures as in "
+        f"One still at {args.size} pixels{shot}, in the same styles{options}. Figures as in "
         "[measures](measures.md); error is the temporal error, frame by frame and with the stage that follows every "
         "method. Seconds are wall time of one run beside whatever else the machine did: their order counts, see "
         "[performance](performance.md). GB is the whole process's peak.",
-        "\n".join(lines),
+        *tables,
         f"![Styles above, a method a row](images/{args.image.name})",
         "## Which method when",
         "\n".join(advice),

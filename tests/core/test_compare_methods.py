@@ -37,3 +37,20 @@ def test_the_page_is_made_by_one_command(tmp_path: Path) -> None:
     text = page.read_text()
     assert "| adain_reconet |" in text and "images/sheet.jpg" in text and "## Which method when" in text
     assert cv2.imread(str(image)) is not None
+
+
+def test_methods_are_compared_in_the_styles_that_all_of_them_paint(tmp_path: Path) -> None:
+    picture, page = write_png(tmp_path / "photo.png", photo()), tmp_path / "page.md"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.compare_methods", "--photo", picture,
+         "--style", ASSETS / "styles" / "oil.png", "--style", ASSETS / "styles" / "ink.png",
+         "--method", "adain_reconet", "--method", "reconet",
+         "--size", "64", "--output", tmp_path / "out", "--page", page, "--image", tmp_path / "sheet.jpg"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out" / "comparison.json").read_text())["adain_reconet"]
+    text = page.read_text()
+    first, second = text[text.index("In oil, which") :].split("Means of all")
+    assert f"{found['styles']['oil']['style']:.3f}" in first and f"{found['mean']['style']:.3f}" in second
+    assert "- reconet, ink: " in second
