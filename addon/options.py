@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty
 
-from styletx_core import methods
+from styletx_core import list_methods
 from styletx_core.options import Option, Value
 
 from .mixins import register_classes_factory
@@ -45,7 +45,7 @@ def _group(method: str, options: tuple[Option, ...]) -> type[bpy.types.PropertyG
 
 
 # a method's text without choices would need a property of its own; there is none
-GROUPS = {info.name: _group(info.name, info.options) for info in methods() if info.options}
+GROUPS = {info.name: _group(info.name, info.options) for info in list_methods() if info.options}
 """Method -> the class of its options."""
 
 
@@ -60,7 +60,7 @@ def pointers() -> dict[str, Any]:
 
 def known(method: str, component: bool) -> list[Option]:
     """Options of a method: its component sliders, or all others."""
-    found = next((info.options for info in methods() if info.name == method), ())
+    found = next((info.options for info in list_methods() if info.name == method), ())
     return [option for option in found if option.component == component]
 
 

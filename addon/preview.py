@@ -16,7 +16,7 @@ from typing import Any
 
 import bpy
 
-from styletx_core import methods
+from styletx_core import list_methods
 from styletx_core.errors import InputError
 from styletx_core.registry import method_info
 
@@ -93,7 +93,7 @@ class PreviewRun(Run):
             if name == "original":  # by the engine too: Blender shows no multilayer files
                 job["settings"]["strength"] = 0.0
                 if method_info(job["settings"]["method"]).styles == "any":  # the quickest knows its styles too
-                    job["settings"] |= {"method": methods()[0].name, "options": {}}
+                    job["settings"] |= {"method": list_methods()[0].name, "options": {}}
                 job["styles"] = job["styles"][:1]
             yield from self._paint(job)
             assert self.finished is not None

@@ -20,7 +20,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from styletx_core import methods
+from styletx_core import list_methods
 from styletx_core.job import SIZES
 
 from . import library, options
@@ -28,7 +28,7 @@ from .mixins import register_classes_factory
 from .regions import StyleTXRegion
 from .shots import resolution, view_settings
 
-METHODS = [(info.name, info.title, f"{info.description} {info.paper}") for info in methods() if info.ready]
+METHODS = [(info.name, info.title, f"{info.description} {info.paper}") for info in list_methods() if info.ready]
 
 
 CHOOSE = "Choose a style"

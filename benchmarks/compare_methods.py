@@ -27,7 +27,7 @@ from styletx_core.evaluate.distances import Eye, distances, gray, read_still, ss
 from styletx_core.evaluate.sheet import sheet, thumbnail
 from styletx_core.files import atomic_path
 from styletx_core.perceptual.pictures import list_pictures
-from styletx_core.registry import WEIGHTS_DIRECTORY, MethodInfo, methods
+from styletx_core.registry import WEIGHTS_DIRECTORY, MethodInfo, list_methods
 
 # When to take which; a new method shows its own description until somebody knows better.
 ADVICE = {
@@ -66,7 +66,7 @@ def main() -> None:
 
 def compare(args: argparse.Namespace) -> None:
     styles = [s for given in args.style for s in (list_pictures([given]) if given.is_dir() else [given])]
-    chosen = [info for info in methods() if not args.method or info.name in args.method]
+    chosen = [info for info in list_methods() if not args.method or info.name in args.method]
     photo = _photo(args.photo, args.size, args.output / "photo.png")
     eye = Eye("auto")
     found: dict[str, Values] = {}

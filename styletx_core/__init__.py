@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from styletx_core.errors import InputError, StyleTXError, WorkError
 from styletx_core.job import Job
-from styletx_core.registry import MethodInfo, load, methods
+from styletx_core.registry import MethodInfo, list_methods, load
 
 if TYPE_CHECKING:
     from styletx_core.events import Event
 
 __version__ = "0.1.0"
 
-__all__ = ["InputError", "Job", "MethodInfo", "StyleTXError", "WorkError", "load", "methods", "run"]
+__all__ = ["InputError", "Job", "MethodInfo", "StyleTXError", "WorkError", "list_methods", "load", "run"]
 
 
 def run(job: Job, cancelled: Callable[[], bool] | None = None) -> Generator[Event, None, None]:

@@ -38,7 +38,7 @@ from styletx_core.job import (
 from styletx_core.keyed import Keyed
 from styletx_core.options import Value, find
 from styletx_core.progress import BAR, Lines, OpenJD, Quiet, Status, bar, left
-from styletx_core.registry import MethodInfo, method_info, methods
+from styletx_core.registry import MethodInfo, list_methods, method_info
 from styletx_core.tune.command import add_command as add_tune
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -430,11 +430,11 @@ def _methods(options: argparse.Namespace) -> int:
         listed = [
             {name: v for name, v in asdict(info).items() if name != "target"}
             | {"shipped_styles": list(info.shipped), "ready": info.ready}
-            for info in methods()
+            for info in list_methods()
         ]
         print(json.dumps(listed, indent=2))
     else:
-        for info in methods():
+        for info in list_methods():
             print(_described(info))
     return OK
 

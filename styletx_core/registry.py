@@ -188,7 +188,7 @@ _METHODS = (
 )
 
 
-def methods() -> list[MethodInfo]:
+def list_methods() -> list[MethodInfo]:
     """All methods, the default one first."""
     return list(_METHODS)
 

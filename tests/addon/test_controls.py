@@ -13,7 +13,7 @@ import pytest
 from blenders import Blender
 from test_extension import pixels
 
-from styletx_core import methods
+from styletx_core import list_methods
 
 SCRIPT = Path(__file__).parent / "inside" / "controls.py"
 
@@ -69,7 +69,7 @@ def test_options_reach_the_method_they_are_of(blender: Blender, tmp_path: Path) 
 def test_every_method_paints_a_frame_and_a_shot(blender: Blender, tmp_path: Path) -> None:
     seen = replace(blender, worker=sys.executable).run("methods", tmp_path, SCRIPT)
     plain = [pixels(path) for path in seen.pop("plain")]
-    assert list(seen) == [info.name for info in methods()]
+    assert list(seen) == [info.name for info in list_methods()]
     shots = []
     for name, made in seen.items():
         assert made["errors"] == ["", ""] and made["method"] == name

@@ -231,7 +231,7 @@ def test_methods(capsys: pytest.CaptureFixture[str]) -> None:
     assert listed[0]["name"] == "adain_reconet" and listed[0]["styles"] == "any"
 
 
-@pytest.mark.parametrize("name", [info.name for info in styletx_core.methods()])
+@pytest.mark.parametrize("name", [info.name for info in styletx_core.list_methods()])
 def test_every_method_paints_a_photo_and_a_rendered_shot(material: Material, tmp_path: Path, name: str) -> None:
     """With the weights that ship, in a style that all of them know."""
     options = ["--method", name, "--style", "oil" if method_info(name).styles == "fixed" else str(OIL)]

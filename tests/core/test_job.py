@@ -252,7 +252,7 @@ def test_jobs_and_methods_need_neither_torch_nor_picture_libraries() -> None:
     code = (
         "import sys, styletx_core, styletx_core.job, styletx_core.events, styletx_core.errors\n"
         "import styletx_core.exr_header\n"
-        "assert styletx_core.methods()\n"
+        "assert styletx_core.list_methods()\n"
         "print([m for m in ('torch', 'cv2', 'av', 'OpenEXR', 'PyOpenColorIO', 'bpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

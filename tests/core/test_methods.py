@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 import time
@@ -198,9 +199,15 @@ def test_the_content_path_keeps_its_budget(method: Method) -> None:
     print(f"{(time.perf_counter() - start) / 5:.3f} s a frame at 640x360 on {torch.get_num_threads()} threads")
 
 
+def test_no_module_hides_what_the_package_offers() -> None:
+    """Once a module is imported, it is found in the package by its name."""
+    modules = {module.name for module in pkgutil.iter_modules(styletx_core.__path__)}
+    assert "methods" in modules and not modules.intersection(styletx_core.__all__)
+
+
 def test_importing_the_package_brings_no_torch_and_no_bpy() -> None:
     code = (
-        "import sys, styletx_core, styletx_core.events, styletx_core.job; styletx_core.methods();"
+        "import sys, styletx_core, styletx_core.events, styletx_core.job; styletx_core.list_methods();"
         "print(sorted({'torch', 'torchvision', 'cv2', 'bpy', 'av', 'OpenEXR'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
