@@ -15,6 +15,7 @@ from contextlib import suppress
 # of glibc's malloc.h
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
+_MMAP_MAX = -4
 _ARENA_MAX = -8
 
 
@@ -22,7 +23,8 @@ def keep_freed() -> None:
     """Call it once, before the process has other threads. Not in a process of somebody else's, such as Blender."""
     with suppress(OSError, AttributeError, TypeError):  # no glibc
         mallopt = _glibc().mallopt
-        mallopt(_MMAP_THRESHOLD, 2**30)
+        if not mallopt(_MMAP_THRESHOLD, 2**30):
+            mallopt(_MMAP_MAX, 0)  # before glibc 2.35 the threshold was at most 32 MiB
         mallopt(_TRIM_THRESHOLD, 2**31 - 1)
         mallopt(_ARENA_MAX, 1)  # what one thread freed, another can take
 
