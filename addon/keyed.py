@@ -37,15 +37,15 @@ def drivers(scene: bpy.types.Scene) -> dict[str, Any]:
     return {path: curve for path, curve in _ours(animation.drivers if animation else ()) if not curve.mute}
 
 
-def check(scene: bpy.types.Scene) -> None:
+def check(scene: bpy.types.Scene, frames: list[int]) -> None:
     """Raise InputError for animation that cannot be followed, before the frames are rendered.
 
-    That is a driver that fails at the current frame, and a setting that the NLA moves: what its strips make of it
-    cannot be asked for by frame.
+    That is a driver that fails at the first or the last of them, and a setting that the NLA moves: what its strips make
+    of it cannot be asked for by frame.
     """
     driven = drivers(scene)
     if driven:
-        for _ in sample(scene, [scene.frame_current]):
+        for _ in sample(scene, sorted({frames[0], frames[-1]})):
             pass
     animation = scene.animation_data
     if animation is None or not animation.use_nla:

@@ -30,9 +30,9 @@ class Look:
     settings: dict[str, Any]
 
 
-def check(scene: bpy.types.Scene) -> None:
+def check(scene: bpy.types.Scene, frames: list[int]) -> None:
     """Raise InputError where a style, or what tells a region, is missing, or an animation cannot be followed."""
-    keyed.check(scene)
+    keyed.check(scene, frames)
     state: Any = state_of(scene)
     if not (state.regions and state.elsewhere == "ORIGINAL"):
         library.chosen(state)

