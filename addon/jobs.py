@@ -53,13 +53,13 @@ def enter(run: Run) -> None:
 
 
 def clicked_twice(run: Run) -> bool:
-    """Whether a run stands in line that paints the same in the same way, and has only just entered.
+    """Whether a run stands in line that paints the same in the same way, and has only just begun to.
 
     Later it may be meant: the scene has been edited since, say.
     """
     return any(
-        time.monotonic() - other.entered < CLICK_SECONDS and not other.cancel_requested
-        and other.settings == run.settings and _what(other) == _what(run)
+        time.monotonic() - other.pressed < CLICK_SECONDS and not other.cancel_requested
+        and other.settings == run.settings and _what(other) == _what(run) and other.label == run.label
         for other in queue
     )  # fmt: skip
 

@@ -48,17 +48,22 @@ class PreviewRun(Run):
     resumable = False
 
     @property
+    def kind(self) -> str:
+        return "preview"
+
+    @property
     def label(self) -> str:
         return f"{self.scene_name}, preview"
 
     def _steps(self) -> Steps:
-        scene, frame = self.scene, self.scene.frame_current
+        scene, frame = self.scene, self.frame
+        assert frame is not None
         stale.hear(scene)
         if frame < 0:
             raise InputError(f"Frame {frame} is below 0: only frames from 0 on can be painted.")
         self.notices += rendering.check(scene, [frame])
         self.notices += scene_job.view_notices(scene)
-        look.check(scene)
+        look.check(scene, [frame])
         layer = wiring.source_layer(scene)
         folder = _folder(scene)
         yield from self._start_worker()
@@ -112,6 +117,10 @@ class PictureRun(PreviewRun):
     def __init__(self, scene: bpy.types.Scene, windowed: bool, image: bpy.types.Image) -> None:
         super().__init__(scene, None, windowed)
         self._image = image.name_full
+
+    @property
+    def kind(self) -> str:
+        return "picture"
 
     @property
     def label(self) -> str:

@@ -32,9 +32,8 @@ class STYLETX_OT_preview_frame(_Shown, bpy.types.Operator):
     bl_description = "Render and paint the current frame in a small size, and show it in an Image Editor"
     bl_options = {"REGISTER", "UNDO"}
 
-    def begin(self, context: bpy.types.Context) -> run.Steps:
-        self._run = preview.PreviewRun(context.scene, None, self._windowed)
-        return self._run.steps()
+    def make(self, context: bpy.types.Context) -> run.Run:
+        return preview.PreviewRun(context.scene, context.scene.frame_current, self._windowed)
 
 
 class STYLETX_OT_stylize_image(OnImage, _Shown, bpy.types.Operator):
@@ -43,9 +42,8 @@ class STYLETX_OT_stylize_image(OnImage, _Shown, bpy.types.Operator):
     bl_description = "Paint the picture that the editor shows, a render's result too; the picture itself stays"
     bl_options = {"REGISTER", "UNDO"}
 
-    def begin(self, context: bpy.types.Context) -> run.Steps:
-        self._run = preview.PictureRun(context.scene, self._windowed, shown_image(context))
-        return self._run.steps()
+    def make(self, context: bpy.types.Context) -> run.Run:
+        return preview.PictureRun(context.scene, self._windowed, shown_image(context))
 
 
 class STYLETX_OT_play_result(bpy.types.Operator):

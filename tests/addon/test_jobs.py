@@ -18,6 +18,7 @@ def test_a_second_job_waits_for_its_turn(blender: Blender, tmp_path: Path) -> No
     seen = blender.run("queue", tmp_path, JOBS)
     assert seen["states"] == ["RUNNING", "WAITING", "WAITING"] and seen["phases"] == ["Waiting", "Waiting"]
     assert sorted(seen["notes"]) == ["Other", "Other, frame 1", "Scene"] and seen["interrupted"] == []
+    assert [press for press, again in seen["twice"].items() if again] == ["the same"] and len(seen["twice"]) == 6
     assert seen["cancel"] == ["FINISHED"] and seen["after cancel"] == ["RUNNING", "WAITING", "CANCELLED"]
     for end in seen["end"]:
         assert end["state"] == "DONE" and "Painted 4 frames" in end["reports"][-1]

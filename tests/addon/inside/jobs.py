@@ -111,6 +111,7 @@ def queue() -> dict[str, Any]:
     run, jobs = module("run"), module("jobs")
     first = Pressed("stylize_render")
     made.styletx.strength = 0.25  # after the button: for what is pressed later
+    twice = clicks(first)
     until(lambda: run.current is first.run, first)
     bpy.context.window.scene = other
     other.styletx.strength = 0.5
@@ -120,7 +121,7 @@ def queue() -> dict[str, Any]:
     found: dict[str, Any] = {
         "states": [one.run.state for one in (first, waiting, unwanted)],
         "phases": [one.run.phase for one in (waiting, unwanted)],
-        "notes": [note["label"] for note in notes()], "interrupted": jobs.interrupted(),
+        "notes": [note["label"] for note in notes()], "interrupted": jobs.interrupted(), "twice": twice,
     }  # fmt: skip
     found["cancel"] = sorted(bpy.ops.styletx.cancel(job=unwanted.run.id))
     done(unwanted)
@@ -140,6 +141,27 @@ def queue() -> dict[str, Any]:
     done(*all_of)
     found["cancel all"] = [one.run.state for one in all_of]
     found["left after all"] = [len(jobs.queue), notes()]
+    return found
+
+
+def clicks(pressed: Pressed) -> dict[str, bool]:
+    """Whether presses right after the one of a job count as its second click. Its settings have been changed since."""
+    clicked_twice, state, run = module("jobs").clicked_twice, bpy.context.scene.styletx, pressed.run
+    others = {name: getattr(module(source), f"STYLETX_OT_{name}") for name, source in
+              (("stylize_frame", "operators"), ("preview_frame", "preview_ops"))}  # fmt: skip
+    strength = state.strength
+    found = {"other settings": clicked_twice(pressed.acting.make(bpy.context))}
+    state.strength = run.settings["strength"]
+    found["the same"] = clicked_twice(pressed.acting.make(bpy.context))
+    acting = types.SimpleNamespace(_windowed=True, frame=lambda context: 2)
+    found |= {name: clicked_twice(operator.make(acting, bpy.context)) for name, operator in others.items()}
+    run.pressed -= 2
+    found["later"] = clicked_twice(pressed.acting.make(bpy.context))
+    run.pressed += 2
+    run.cancel_requested = True
+    found["after cancel"] = clicked_twice(pressed.acting.make(bpy.context))
+    run.cancel_requested = False
+    state.strength = strength
     return found
 
 
