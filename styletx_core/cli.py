@@ -72,6 +72,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output is gone; without this Python complains again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except (MemoryError, RuntimeError, OSError) as error:
+        return _no_memory(error)
+
+
+def _no_memory(error: Exception) -> int:
+    """One sentence for a lack of memory, of the commands that are no job; raises any other error again."""
+    from styletx_core.frugal import is_out_of_memory  # torch is there, or there is no such error
+
+    if not is_out_of_memory(error):
+        raise error
+    print("The memory is full; close other programs or give fewer or smaller pictures.", file=sys.stderr)
+    return FAILED
 
 
 class _Parser(argparse.ArgumentParser):

@@ -39,7 +39,7 @@ def estimate(
     shot: bool = True,
     size: float = 1.0,
 ) -> Memory:
-    """What a job with frames of this size takes at its peak: what was measured, rounded up by a fifth or more.
+    """What a job with frames of this size takes at its peak: what was measured, rounded up by a tenth or more.
 
     tile: as in the job's settings; 0 chooses. device: as in the job's settings; what "auto" finds has to be said.
     shot: more than one frame, with motion; a single picture takes less. size: of the strokes, the smallest there is;

@@ -36,7 +36,7 @@ parser.add_argument("--width", type=int, default=32, help="the decoder's channel
 parser.add_argument("--w-content", type=float, default=1.0, help="distance to the features that were asked for")
 parser.add_argument("--w-style", type=float, default=10.0, help="means and deviations")
 # fmt: on
-# the decoder has no normalization: at the other trainings' rates it learns for 300 steps, then its units die
+# the decoder has no normalization: at the other trainings' rates it learns for 100 steps, and is dead after 500
 parser.set_defaults(rate=4e-4, rate_filters=5e-4)
 
 SHOWN = 6  # styles on the sheet of samples

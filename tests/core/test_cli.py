@@ -246,6 +246,18 @@ def test_every_method_paints_a_photo_and_a_rendered_shot(material: Material, tmp
         assert all(np.abs(made.read(number).rgb - texture(number) ** 2.2).mean() > 0.02 for number in made.numbers)
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce fail] not enough memory: you tried to")])
+def test_lack_of_memory_outside_a_job_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("styletx_core.cli.list_methods", fail)
+    assert main(["methods"]) == 1
+    assert_one_sentence(capsys, "memory is full")
+
+
 def test_frames_are_seen_through_the_view_they_were_rendered_for(
     material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -198,16 +200,23 @@ def test_varying_length_is_told(tmp_path: Path) -> None:
     assert open_shot(write_colors(tmp_path / "b.mkv", ramp())).notices == []
 
 
-@pytest.mark.parametrize("lack", [av.error.MemoryError, av.error.BlockingIOError])
+@pytest.mark.parametrize("number", [errno.ENOMEM, errno.EAGAIN])
 def test_lack_of_memory_is_not_blamed_on_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: type[Exception]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    shot = open_shot(write_colors(tmp_path / "movie.mp4", [np.full(3, 0.5)] * 3))
+    path = write_colors(tmp_path / "movie.mp4", [np.full(3, 0.5)] * 3)
 
-    def decode(self: MovieShot, index: int) -> av.VideoFrame:  # when memory really is short, who fails is chance
-        raise lack(0, "Cannot allocate memory")
+    def fail(*_: object) -> None:  # when memory really is short, who fails is chance
+        raise av.error.classes[number](number, os.strerror(number))
 
-    monkeypatch.setattr(MovieShot, "_decode", decode)
-    with pytest.raises(lack) as found:
-        shot.read(2)
-    assert is_out_of_memory(found.value)
+    with open_shot(path) as shot, monkeypatch.context() as patch:
+        patch.setattr(MovieShot, "_decode", fail)
+        with pytest.raises(av.error.FFmpegError) as found:
+            shot.read(2)
+        assert is_out_of_memory(found.value)
+    for name in ("_list_packets", "_decode"):
+        with monkeypatch.context() as patch:
+            patch.setattr(MovieShot, name, fail)
+            with pytest.raises(av.error.FFmpegError) as found:
+                open_shot(path)
+            assert is_out_of_memory(found.value)
