@@ -381,15 +381,13 @@ def memory_full(folder: Path) -> dict[str, Any]:
     Where it is just enough to paint in tiles it is not for the whole picture.
     """
     made = _shot(folder, 1)
-    # what is free is given back at once; else what the worker has depends on its threads
-    os.environ.update(MALLOC_ARENA_MAX="1", MALLOC_MMAP_THRESHOLD_="1000000")
     module("worker_client").stop()
     made.styletx.source, made.styletx.sequence = "SEQUENCE", str(folder / "large")
     image = bpy.data.images.new("Large", 1760, 1340)  # almost the largest that is painted whole
     image.generated_type = "COLOR_GRID"
     small = bpy.data.images.new("Small", 64, 48)
     tried = []
-    for more in (20, 235, 215, 255):
+    for more in (20, 290, 270, 310, 255):
         made.styletx.strength = 1 - more / 1000  # or the small one would be there already
         _saved(small, folder)
         bpy.ops.styletx.stylize_frame()  # so that the worker has all that it needs for any picture

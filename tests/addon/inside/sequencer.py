@@ -602,7 +602,7 @@ def modal() -> dict[str, Any]:
     reports: list[str] = []
     cls = operators.STYLETX_OT_stylize_strips
     acting = types.SimpleNamespace(_windowed=False, _timer=None, report=lambda kind, text: reports.append(text))
-    for name in ("begin", "_step", "wants_end", "end", "_remove_timer", "modal", "cancel"):
+    for name in ("make", "begin", "_step", "wants_end", "end", "_remove_timer", "modal", "cancel"):
         setattr(acting, name, types.MethodType(getattr(cls, name), acting))
     event = types.SimpleNamespace(type="TIMER")
     acting._running = acting.begin(bpy.context)
