@@ -48,7 +48,7 @@ def test_a_job_goes_on_after_blender_died(blender: Blender, tmp_path: Path) -> N
 def test_what_cannot_fit_is_told_before_the_work(blender: Blender, tmp_path: Path) -> None:
     seen = blender.run("too_large", tmp_path, JOBS)
     assert seen["state"] == "FAILED" and seen["rendered"] == 0
-    for word in ("30000x30000", "gatys", "GB", "lower the resolution"):
+    for word in ("30000x30000", "adain_reconet", "GB", "lower the resolution"):
         assert word in seen["error"], seen["error"]
     assert seen["smaller"] == ["FINISHED"]
 

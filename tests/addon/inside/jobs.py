@@ -224,13 +224,11 @@ def chaos() -> dict[str, Any]:
 def too_large() -> dict[str, Any]:
     """A size that no memory here holds: told before anything is rendered."""
     made = _shot(OUTPUT / "large", 2)
-    made.styletx.method = "gatys"
     made.render.resolution_x = made.render.resolution_y = 30000
     pressed = Pressed("stylize_render")
     done(pressed)
     found = pressed.outcome() | {"rendered": len(list((OUTPUT / "large").rglob("*.exr")))}
     made.render.resolution_x, made.render.resolution_y = 64, 48
-    made.styletx.method = "adain_reconet"
     return found | {"smaller": sorted(bpy.ops.styletx.stylize_render())}
 
 
