@@ -73,7 +73,7 @@ def compare(args: argparse.Namespace) -> None:
     rows = [[np.full((1, 1, 3), 255, np.uint8), *(thumbnail(read_still(style)) for style in styles)]]
     for info in chosen:
         painted = {style.stem: paint(info, photo, style, args, eye) for style in styles}
-        done = {name: values for name, values in painted.items() if "left_out" not in values}
+        done = _done(painted)
         found[info.name] = {"styles": painted, "mean": _mean(list(done.values())), "size": _size(info)}
         if done:
             blank = np.full((1, 1, 3), 255, np.uint8)
@@ -137,6 +137,11 @@ def _photo(path: Path, size: int, to: Path) -> Path:
     return to
 
 
+def _done(painted: dict[str, Values]) -> dict[str, Values]:
+    """Of the styles that a method was asked for, those it painted."""
+    return {name: values for name, values in painted.items() if "left_out" not in values}
+
+
 def _mean(values: list[Values]) -> dict[str, float]:
     names = dict.fromkeys(name for v in values for name, one in v.items() if isinstance(one, float))
     return {name: float(np.mean([v[name] for v in values if name in v])) for name in names}
@@ -169,8 +174,7 @@ def table(found: dict[str, Values], means: dict[str, dict[str, float]]) -> str:
 def page(found: dict[str, Values], chosen: list[MethodInfo], args: argparse.Namespace) -> str:
     """docs/comparison.md."""
     painted = [info for info in chosen if found[info.name]["mean"]]
-    done = {info.name: {name: values for name, values in found[info.name]["styles"].items() if "left_out" not in values}
-            for info in painted}  # fmt: skip
+    done = {info.name: _done(found[info.name]["styles"]) for info in painted}
     all_styles = dict.fromkeys(name for made in done.values() for name in made)
     shared = [name for name in all_styles if all(name in made for made in done.values())]
     tables = [table(found, {name: found[name]["mean"] for name in done})]

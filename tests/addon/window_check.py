@@ -100,7 +100,7 @@ def inside() -> None:
         window.clear()
         yield from hand.press(NODES, "styletx.stylize_render", twice=True)
         yield
-        seen["full"] = {"started": window.run is not None, "jobs": len(sys.modules[common.MODULE + ".jobs"].queue)}
+        seen["full"] = {"started": window.run is not None, "jobs": len(window.module("jobs").queue)}
         began = time.monotonic()
         yield from window.phase("Rendering frame 4")
         yield from window.shot("rendering")
@@ -116,6 +116,7 @@ def inside() -> None:
         yield from window.shot("result")
 
         made.styletx.strength = 0.8
+        made.frame_end = 5 * FRAMES  # so that painting is not over when the click is heard
         before = common.dump(made)
         yield from hand.press(NODES, "styletx.stylize_render")
         yield from cancelled("cancel painting", "Painting frame 3", before)
