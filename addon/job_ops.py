@@ -42,6 +42,8 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
         return bool(jobs.interrupted())
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        if jobs.resumed_just_now():  # clicked twice
+            return {"CANCELLED"}
         return super().invoke(context, event) if self._found() else {"CANCELLED"}
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -116,6 +118,7 @@ def again(note: dict[str, Any], windowed: bool) -> run.Run:
     else:
         made = run.Run(scene, note["frame"], windowed, note["settings"])
     made.rendered = note["rendered"]
+    made.resumed = True
     return made
 
 

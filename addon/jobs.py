@@ -64,6 +64,11 @@ def clicked_twice(run: Run) -> bool:
     )  # fmt: skip
 
 
+def resumed_just_now() -> bool:
+    """Whether an interrupted job has only just begun to go on: its button is gone, and the next one in its place."""
+    return any(run.resumed and time.monotonic() - run.pressed < CLICK_SECONDS for run in queue)
+
+
 def leave(run: Run) -> None:
     """A run is done, or will never be."""
     queue.remove(run)

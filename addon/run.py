@@ -69,6 +69,7 @@ class Run:
         self.state = "WAITING"  # then RUNNING, at last DONE, CANCELLED or FAILED
         self.bad_input = False  # it failed by what it was given, not while working
         self.begun = False  # its turn has come
+        self.resumed = False  # it goes on with a job that was interrupted
         self.pressed = 0.0  # when; what its first steps took, in which no click is heard, does not count
         self.renewed = 0.0
         self._devices: list[dict[str, Any]] = []  # what the worker can paint on

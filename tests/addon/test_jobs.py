@@ -149,7 +149,9 @@ def test_a_late_loss_of_the_style_does_no_harm(chaos: Any) -> None:
 def test_a_closed_window_interrupts_and_the_job_can_go_on(chaos: Any) -> None:
     seen = chaos["window_closed"]
     assert seen["state"] == "CANCELLED" and seen["kept"] >= 2 and seen["interrupted"] == ["Scene"]
-    assert seen["resumed"] == ["FINISHED"] and seen["all"] == 6
+    assert seen["resumed"] == "DONE" and seen["all"] == 6
+    assert seen["clicked again"] == [["CANCELLED"], []], "a double click is one click"
+    assert seen["later"] == [["CANCELLED"], ["There is no such interrupted job: start it again."]]
 
 
 def test_opening_a_file_interrupts_and_the_job_can_go_on(chaos: Any) -> None:

@@ -6,7 +6,6 @@ What is right or wrong is decided outside, in test_jobs.py.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import resource
@@ -378,8 +377,8 @@ def memory_full(folder: Path) -> dict[str, Any]:
     """A worker that may take little more memory than it has, in search of what is enough to paint in tiles only.
 
     How much that is differs from machine to machine: half of what lies between too little for tiles and enough for the
-    whole picture is tried next, by a new worker, as one that has painted has kept memory. From the first one, which can
-    do nothing, the limit is taken afterwards, where it lives, and the button pressed again.
+    whole picture is tried next, by a new worker, as one that has painted has kept memory. After the first one,
+    which can do nothing, the button is pressed again: that worker and its limit are gone.
     """
     made = _shot(folder, 1)
     made.styletx.source, made.styletx.sequence = "SEQUENCE", str(folder / "large")
@@ -402,8 +401,6 @@ def memory_full(folder: Path) -> dict[str, Any]:
         done(pressed)
         tried.append(pressed.outcome() | {"more": more, "log": pressed.run.log_text()})
         if not again:
-            with contextlib.suppress(ProcessLookupError):  # so little that it died
-                resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             pressed = Pressed("stylize_frame")
             done(pressed)
             again = pressed.outcome()
@@ -499,8 +496,13 @@ def window_closed(folder: Path) -> dict[str, Any]:
     pressed.end()
     found = _told(pressed, folder)
     found["interrupted"] = [note["label"] for note in module("jobs").interrupted()]
-    found["resumed"] = sorted(bpy.ops.styletx.resume_job())
-    return found | {"all": len(painted(folder / "Scene" / "painted"))}
+    note = module("jobs").interrupted()[0]
+    resumed = Pressed("resume_job", "job_ops", _note=note, job=note["id"])
+    found["clicked again"] = [sorted(resumed.acting.invoke(bpy.context, None)), resumed.reports[:]]
+    resumed.run.pressed -= 2
+    found["later"] = [sorted(resumed.acting.invoke(bpy.context, None)), resumed.reports[:]]
+    done(resumed)
+    return found | {"resumed": resumed.run.state, "all": len(painted(folder / "Scene" / "painted"))}
 
 
 def file_loaded(folder: Path) -> dict[str, Any]:
