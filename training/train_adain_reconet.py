@@ -55,6 +55,8 @@ parser.add_argument("--batch", type=int, default=1, help="photos a style; the fi
 parser.add_argument("--w-content", type=float, default=2.0)
 parser.add_argument("--w-style", type=float, default=30.0)
 parser.add_argument("--w-gram", type=float, default=20.0)
+parser.add_argument("--layers", type=float, nargs=4, default=[1, 1, 1, 1], metavar="SHARE",
+                    help="of relu1_1 .. relu4_1 in the two before; the deeper, the larger the forms")
 parser.add_argument("--w-tv", type=float, default=0.5)
 parser.add_argument("--w-output", type=float, default=40.0, help="ReCoNet's output temporal loss")
 parser.add_argument("--w-feature", type=float, default=0.3, help="ReCoNet's feature-map temporal loss")
@@ -186,8 +188,8 @@ def train(args: argparse.Namespace) -> None:
         pictures_own = [losses.Target(*(t.repeat_interleave(args.batch, 0) for t in target)) for target in targets]
         stats = [losses.statistics(found[name]) for name in STYLE_LAYERS]
         terms["content"] = losses.content_distance(found["relu4_1"], wanted)
-        terms["style"] = mean_over(losses.style_distance, stats, pictures_own)
-        terms["gram"] = mean_over(losses.gram_distance, stats, pictures_own)
+        terms["style"] = mean_over(losses.style_distance, stats, pictures_own, args.layers)
+        terms["gram"] = mean_over(losses.gram_distance, stats, pictures_own, args.layers)
         terms["tv"] = losses.total_variation(out)
 
         # style codes: one must tell VGG's statistics of its style, and that of a result its style from the others
@@ -229,6 +231,8 @@ def check(args: argparse.Namespace, world: int) -> None:
         raise InputError("Pictures are missing; give --content and --style, or --pack.")
     if args.pack and (args.content or args.style):
         raise InputError("--pack brings its own pictures; leave --content and --style away, or pack all of them.")
+    if min(args.layers) < 0 or not sum(args.layers):
+        raise InputError("--layers takes four shares from 0 on, not all of them 0.")
     loop.check(args, REDUCTION, "styles_a_step", "batch", "items", "fresh", "rarely")
     if args.styles_a_step % world:
         raise InputError(
@@ -246,9 +250,12 @@ def each(loss: Any, *tensors: Tensor) -> Tensor:
     return torch.vmap(loss)(*(t[:, None] for t in tensors)).mean()
 
 
-def mean_over(distance: Any, found: list[losses.Target], wanted: list[losses.Target]) -> Tensor:
-    """Mean of a distance over VGG's layers."""
-    return torch.stack([distance(*pair) for pair in zip(found, wanted, strict=True)]).mean()
+def mean_over(
+    distance: Any, found: list[losses.Target], wanted: list[losses.Target], shares: list[float]
+) -> Tensor:  # fmt: skip
+    """Mean of a distance over VGG's layers, each with its share."""
+    parts = [distance(*pair) * share for pair, share in zip(zip(found, wanted, strict=True), shares, strict=True)]
+    return torch.stack(parts).sum() / sum(shares)
 
 
 @torch.no_grad()
