@@ -73,12 +73,25 @@ def test_with_the_default_network_every_file_is_below_16_mib(
     assert carried < 20 << 20  # goes forward with the repository and the pack
 
 
+def test_layers_count_as_much_as_they_are_given(folders: tuple[str, ...], train: Train, tmp_path: Path) -> None:
+    found = []
+    for shares in ("1 0 0 0", "0 1 0 0", "0 0 1 0", "0 0 0 1", "1 1 2 4", "2 2 4 8"):
+        out = tmp_path / shares.replace(" ", "")
+        train(*folders, *SMALL, "--steps", "1", "--layers", *shares.split(), "--out", out)
+        found.append([read_log(out)[0][name] for name in ("style", "gram")])
+    alone = np.array(found[:4])
+    assert np.ptp(alone, 0).min() > 0.01, "layers differ"
+    for weighed in found[4:]:
+        assert weighed == pytest.approx(list(np.array([1, 1, 2, 4]) @ alone / 8), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ((), "Pictures are missing; give --content and --style, or --pack."),
         (("--content", "{empty}", "--style", "{empty}"), "There are no content pictures to train on in"),
         (("--content", "{empty}", "--style", "{empty}", "--size", "100"), "--size 100 must be a multiple of 8"),
+        (("--content", "{empty}", "--style", "{empty}", "--layers", *"0000"), "--layers takes four shares from 0 on"),
     ],
 )
 def test_bad_options_are_refused_in_a_sentence(
