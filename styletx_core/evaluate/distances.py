@@ -55,12 +55,16 @@ def _vgg(device: torch.device) -> VGG19:
 
 def distances(result: Seen, photo: Seen, style: Seen) -> dict[str, float]:
     """Style, gram and content distance of a result."""
-    pairs = list(zip(result.statistics, style.statistics, strict=True))
-    return {
-        "style": float(np.mean([float(losses.style_distance(*pair)) for pair in pairs])),
-        "gram": float(np.mean([float(losses.gram_distance(*pair)) for pair in pairs])),
-        "content": float(losses.content_distance(result.content, photo.content)),
-    }
+    layers = by_layer(result, style)
+    means = {name: float(np.mean([layers[f"{name}_{layer}"] for layer in ALL_LAYERS])) for name in ("style", "gram")}
+    return {**means, "content": float(losses.content_distance(result.content, photo.content))}
+
+
+def by_layer(result: Seen, style: Seen) -> dict[str, float]:
+    """Style and gram distance of a result at each of VGG's layers: "style_relu1_1" and so on."""
+    measures = {"style": losses.style_distance, "gram": losses.gram_distance}
+    pairs = list(zip(ALL_LAYERS, result.statistics, style.statistics, strict=True))
+    return {f"{name}_{layer}": float(measure(*pair)) for name, measure in measures.items() for layer, *pair in pairs}
 
 
 def luminance(picture: np.ndarray) -> np.ndarray:

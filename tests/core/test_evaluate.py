@@ -15,6 +15,7 @@ from conftest import Material, texture, write_png
 from shotfiles import write_single_part
 
 from styletx_core.cli import main
+from styletx_core.perceptual.vgg import ALL_LAYERS
 
 WIDTH, HEIGHT, FRAMES = 192, 176, 3
 GLOW = 0.1
@@ -106,6 +107,9 @@ def test_a_result_that_is_the_photo_has_its_content(pictures: Path, tmp_path: Pa
     assert found["mean"]["content"] < 1e-6 and found["mean"]["ssim"] == pytest.approx(1)
     for name in ("style", "gram", "contrast"):
         assert found["mean"][name] == pytest.approx(found["input"][name], rel=1e-4)
+    for name in ("style", "gram"):
+        layers = [found["mean"][f"{name}_{layer}"] for layer in ALL_LAYERS]
+        assert np.mean(layers) == pytest.approx(found["mean"][name]) and np.ptp(layers) > 0.01
 
 
 def test_results_of_a_shot(shot: Path, pictures: Path, tmp_path: Path) -> None:
