@@ -58,7 +58,7 @@ def clicked_twice(run: Run) -> bool:
     Later it may be meant: the scene has been edited since, say.
     """
     return any(
-        time.monotonic() - other.pressed < CLICK_SECONDS and not other.cancel_requested
+        _just_pressed(other) and not other.cancel_requested
         and other.settings == run.settings and _what(other) == _what(run) and other.label == run.label
         for other in queue
     )  # fmt: skip
@@ -66,7 +66,11 @@ def clicked_twice(run: Run) -> bool:
 
 def resumed_just_now() -> bool:
     """Whether an interrupted job has only just begun to go on: its button is gone, and the next one in its place."""
-    return any(run.resumed and time.monotonic() - run.pressed < CLICK_SECONDS for run in queue)
+    return any(run.resumed and _just_pressed(run) for run in queue)
+
+
+def _just_pressed(run: Run) -> bool:
+    return time.monotonic() - run.pressed < CLICK_SECONDS
 
 
 def leave(run: Run) -> None:

@@ -254,7 +254,7 @@ def mean_over(
     distance: Any, found: list[losses.Target], wanted: list[losses.Target], shares: list[float]
 ) -> Tensor:  # fmt: skip
     """Mean of a distance over VGG's layers, each with its share."""
-    parts = [distance(*pair) * share for pair, share in zip(zip(found, wanted, strict=True), shares, strict=True)]
+    parts = [distance(one, other) * share for one, other, share in zip(found, wanted, shares, strict=True)]
     return torch.stack(parts).sum() / sum(shares)
 
 

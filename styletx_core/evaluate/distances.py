@@ -53,18 +53,16 @@ def _vgg(device: torch.device) -> VGG19:
     return VGG19("relu5_1").to(device)  # unpacking the weights takes seconds
 
 
-def distances(result: Seen, photo: Seen, style: Seen) -> dict[str, float]:
-    """Style, gram and content distance of a result."""
-    layers = by_layer(result, style)
-    means = {name: float(np.mean([layers[f"{name}_{layer}"] for layer in ALL_LAYERS])) for name in ("style", "gram")}
-    return {**means, "content": float(losses.content_distance(result.content, photo.content))}
-
-
-def by_layer(result: Seen, style: Seen) -> dict[str, float]:
-    """Style and gram distance of a result at each of VGG's layers: "style_relu1_1" and so on."""
-    measures = {"style": losses.style_distance, "gram": losses.gram_distance}
-    pairs = list(zip(ALL_LAYERS, result.statistics, style.statistics, strict=True))
-    return {f"{name}_{layer}": float(measure(*pair)) for name, measure in measures.items() for layer, *pair in pairs}
+def distances(result: Seen, photo: Seen, style: Seen, layers: bool = False) -> dict[str, float]:
+    """Style, gram and content distance of a result. layers: the first two also at each layer ("style_relu1_1")."""
+    pairs = list(zip(result.statistics, style.statistics, strict=True))
+    found: dict[str, float] = {}
+    for name, distance in (("style", losses.style_distance), ("gram", losses.gram_distance)):
+        each = [float(distance(*pair)) for pair in pairs]
+        found[name] = float(np.mean(each))
+        if layers:
+            found |= {f"{name}_{layer}": value for layer, value in zip(ALL_LAYERS, each, strict=True)}
+    return found | {"content": float(losses.content_distance(result.content, photo.content))}
 
 
 def luminance(picture: np.ndarray) -> np.ndarray:

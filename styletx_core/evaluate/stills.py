@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import InputError
 from ..methods.base import Method
 from ..perceptual.pictures import TYPES, read_picture
-from .distances import Eye, by_layer, contrast, distances, gray, read_still, ssim
+from .distances import Eye, contrast, distances, gray, read_still, ssim
 from .sheet import thumbnail
 
 SIZES = 540, 1080  # pixels of the shorter side, for the consistency
@@ -106,8 +106,7 @@ def evaluate_stills(
         ):
             of_input = distances(of_photo, of_photo, wanted)
             found.inputs.append({**of_input, "ssim": 1.0, "contrast": contrast(photo)})
-            of_result = eye.see(result)
-            values = distances(of_result, of_photo, wanted) | by_layer(of_result, wanted) | {
+            values = distances(eye.see(result), of_photo, wanted, layers=True) | {
                 "ssim": ssim(gray(result), gray(photo)), "contrast": contrast(result), **values,
             }  # fmt: skip
             if consistency and isinstance(painter, Painter):

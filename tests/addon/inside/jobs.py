@@ -495,9 +495,9 @@ def window_closed(folder: Path) -> dict[str, Any]:
     pressed = _painting(folder)
     pressed.end()
     found = _told(pressed, folder)
-    found["interrupted"] = [note["label"] for note in module("jobs").interrupted()]
-    note = module("jobs").interrupted()[0]
-    resumed = Pressed("resume_job", "job_ops", _note=note, job=note["id"])
+    left = module("jobs").interrupted()
+    found["interrupted"] = [note["label"] for note in left]
+    resumed = Pressed("resume_job", "job_ops", _note=left[0], job=left[0]["id"])
     found["clicked again"] = [sorted(resumed.acting.invoke(bpy.context, None)), resumed.reports[:]]
     resumed.run.pressed -= 2
     found["later"] = [sorted(resumed.acting.invoke(bpy.context, None)), resumed.reports[:]]
