@@ -6,6 +6,7 @@ What is right or wrong is decided outside, in test_jobs.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,17 @@ def _painting(folder: Path, name: str = "Scene", frames: int = 2) -> Pressed:
     return pressed
 
 
+@contextlib.contextmanager
+def _held() -> Iterator[None]:
+    """Hold the worker, so that the job cannot end meanwhile, however long Blender takes."""
+    worker = module("worker_client")._worker._process.pid
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
 def _told(pressed: Pressed, folder: Path, name: str = "Scene") -> dict[str, Any]:
     kept = painted(folder / name / "painted") if (folder / name / "painted").is_dir() else []
     return pressed.outcome() | {"kept": len(kept)}
@@ -258,9 +270,10 @@ def undo(folder: Path) -> dict[str, Any]:
     bpy.data.objects["Light"].location.x += 1
     bpy.ops.ed.undo_push(message="moved")
     pressed = _painting(folder)
-    found: dict[str, Any] = {"while": [sorted(bpy.ops.ed.undo())]}
-    pressed.tick()
-    found["while"] += [sorted(bpy.ops.ed.redo())]
+    with _held():
+        found: dict[str, Any] = {"while": [sorted(bpy.ops.ed.undo())]}
+        pressed.tick()
+        found["while"] += [sorted(bpy.ops.ed.redo())]
     done(pressed)
     bpy.ops.ed.undo_push(message="Stylize Render")  # as Blender does when the operator has finished
     wired = module("wiring").wired
