@@ -152,6 +152,22 @@ def test_distances_are_zero_for_equals_and_scale_free() -> None:
     assert losses.content_distance(features, features * 3 + 1) < 1e-4
 
 
+def test_the_way_back_through_statistics_is_that_of_their_definition() -> None:
+    torch.manual_seed(0)
+    mine = torch.rand(2, 5, 6, 7, requires_grad=True)
+    plain = mine.detach().double().requires_grad_()
+    flat = plain.flatten(2)
+    grams, means = flat @ flat.transpose(1, 2) / 42, flat.mean(2)
+    wanted = losses.Target(means, (flat.var(2, correction=0) + 1e-6).sqrt(), grams)
+    found = losses.statistics(mine)
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.allclose(one.double(), other, atol=1e-5)
+        weight = torch.randn_like(one)
+        (one * weight).sum().backward(retain_graph=True)
+        (other * weight).sum().backward(retain_graph=True)
+    assert plain.grad is not None and torch.allclose(mine.grad.double(), plain.grad, atol=1e-5)
+
+
 def test_the_temporal_losses_allow_light_and_forbid_movement() -> None:
     torch.manual_seed(0)
     picture, seen = torch.rand(1, 3, 32, 32) * 0.5, torch.ones(1, 1, 32, 32)
