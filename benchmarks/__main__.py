@@ -7,8 +7,9 @@
     python -m benchmarks --write-baseline      # keep this run's ratios in benchmarks/baseline.json
 
 A machine's other work comes and goes, so systems take turns, round by round, and the least time of each counts. What
-is compared with the baseline are ratios within one run; those that got worse by more than 15% are named. That is a
-word to think about, no failure: the exit code is 0.
+is compared with the baseline are ratios within one run, of the same size on the same kind of device; those that got
+worse by more than 15% are named, and those that are missing. That is a word to think about, no failure: the exit code
+is 0.
 """
 
 from __future__ import annotations
@@ -65,12 +66,12 @@ def main() -> None:
         aside.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     draw(results, options.out / "results.png")
     show(results)
-    found = ratios(results)
-    if options.write_baseline:
-        with atomic_path(BASELINE) as aside:
-            aside.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    for line in worse(found, json.loads(BASELINE.read_text(encoding="utf-8"))):
+    found, baseline = ratios(results, options.device), json.loads(BASELINE.read_text(encoding="utf-8"))
+    for line in compared(found, baseline):
         print(line)
+    if options.write_baseline:  # those of other sizes and devices stay
+        with atomic_path(BASELINE) as aside:
+            aside.write_text(json.dumps(baseline | found, indent=2) + "\n", encoding="utf-8")
     print(options.out / "results.json")
 
 
@@ -166,26 +167,35 @@ def cpu_name() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "CPU")
 
 
-def ratios(results: dict[str, Any]) -> dict[str, float]:
-    """What can be compared with another run: times as parts of times, lower is better."""
+def ratios(results: dict[str, Any], device: str) -> dict[str, float]:
+    """What can be compared with another run: times as parts of times, lower is better.
+
+    Each is of one kind of device and one size, which its name says first: "cpu 640x360: job / network".
+    """
     found: dict[str, float] = {}
     for size, systems in results["networks"].items():
-        own = systems[FLAGSHIP]["seconds"]
-        found |= {f"{size}: {FLAGSHIP} / {name}": own / other["seconds"]
+        where, own = f"{device.partition(':')[0]} {size}", systems[FLAGSHIP]["seconds"]
+        found |= {f"{where}: {FLAGSHIP} / {name}": own / other["seconds"]
                   for name, other in systems.items() if name != FLAGSHIP}  # fmt: skip
-    for size, job in results["end_to_end"].items():
-        if size in results["networks"]:
-            own = results["networks"][size][FLAGSHIP]["seconds"]
-            found[f"{size}: job / network"] = job["seconds_a_frame"] / own
-    own = next(iter(results["networks"].values()))[FLAGSHIP]["seconds"]
-    found["training step / network"] = 1 / results["training_steps_a_second"] / own
+        if size in results["end_to_end"]:
+            found[f"{where}: job / network"] = results["end_to_end"][size]["seconds_a_frame"] / own
+        # a step is of crops of one size whatever was measured, so each size has a ratio of its own
+        found[f"{where}: training step / network"] = 1 / results["training_steps_a_second"] / own
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def worse(found: dict[str, float], baseline: dict[str, float]) -> list[str]:
-    """A line for every ratio that is more than 15% above the baseline's."""
-    return [f"Worse than the baseline: {name} is {found[name]:.3f}, was {was:.3f}."
-            for name, was in baseline.items() if found.get(name, 0) > WORSE * was]  # fmt: skip
+def compared(found: dict[str, float], baseline: dict[str, float]) -> list[str]:
+    """A line for every ratio that is more than 15% above the baseline's, and for what could not be compared.
+
+    Missing are the baseline's ratios of a device and a size that were measured; new are those it does not have.
+    """
+    lines = [f"Worse than the baseline: {name} is {found[name]:.3f}, was {was:.3f}."
+             for name, was in baseline.items() if found.get(name, 0) > WORSE * was]  # fmt: skip
+    measured = {name.partition(":")[0] for name in found}
+    missing = [name for name in baseline if name not in found and name.partition(":")[0] in measured]
+    lines += [f"Missing, but in the baseline: {name}." for name in missing]
+    return lines + [f"Not in the baseline: {name} is {value:.3f}." for name, value in found.items()
+                    if name not in baseline]  # fmt: skip
 
 
 def show(results: dict[str, Any]) -> None:
