@@ -58,6 +58,15 @@ def test_chunks_in_any_order_make_the_same_shot(
     assert finish(job).kept == 12
 
 
+def test_chunks_that_cross_anchors_make_the_same_shot(material: Material, tmp_path: Path) -> None:
+    """Anchors are frames 1, 13, 25 and 30: chunks begin and end between them, and are made out of order."""
+    shot = write_exr(tmp_path / "exr", frames=30)
+    finish(make_job(material, shot, tmp_path / "whole"))
+    for frames in ((10, 14), (24, 30), (1, 9), (15, 23)):
+        finish(chunk(make_job(material, shot, tmp_path / "out"), frames))
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
 def test_a_chunk_has_events_for_its_own_frames(material: Material, shot: Path, tmp_path: Path) -> None:
     events = list(run(chunk(make_job(material, shot, tmp_path), (5, 8))))
     frames = [event for event in events if isinstance(event, FrameDone)]
