@@ -209,8 +209,9 @@ def show(results: dict[str, Any]) -> None:
             print(f"  {name:20s} {found['seconds']:7.3f} s  {found['seconds'] / own:6.2f} x{amount}")
     for size, job in results["end_to_end"].items():
         print(f"\n{size}, EXR to EXR: {job['frames_a_second']:.2f} frames a second, "
-              f"{job['outside_network']:.0%} of the time outside the network")  # fmt: skip
-        print("  " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in job["stages"].items()))
+              f"{job['outside_network']:.0%} of the processor's time outside the network")  # fmt: skip
+        for title, name in (("by the clock", "stages"), ("of the processor", "cpu")):
+            print(f"  {title}: " + ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in job[name].items()))
     peaks = ", ".join(f"{size} {peak / memory.GIB:.2f} GiB" for size, peak in results["memory"].items())
     print(f"\npeak memory of a still: {peaks}")
     print(f"start-up: help {results['start_up']['help']:.2f} s, a small picture {results['start_up']['picture']:.2f} s")

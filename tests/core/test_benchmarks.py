@@ -29,6 +29,7 @@ def test_the_benchmark_runs_short(tmp_path: Path) -> None:
     assert 9 < systems["adain_reconet"]["kmacs_a_pixel"] < 20  # a small picture pays for its margin
     job = results["end_to_end"]["128x72"]
     assert all(job["stages"][stage] > 0 for stage in ("decode", "color", "motion", "network", "temporal", "encode"))
+    assert job["cpu"]["network"] > 0 and job["cpu"]["temporal"] > 0
     assert 0 < job["outside_network"] < 1
     assert "Worse" not in done.stdout  # the baseline has other sizes only
     assert results["training_steps_a_second"] > 0
