@@ -96,12 +96,14 @@ def end_to_end(shot: Path, output: Path, device: str) -> dict[str, Any]:
         pass
     count, wall, spent = _timed(job, time.perf_counter, time.perf_counter)
     threads = cv2.getNumThreads(), torch.get_num_threads()
-    cv2.setNumThreads(1), torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     try:
         job = replace(job, output=Output(str(output / "cpu")))
         _, total, cpu = _timed(job, time.thread_time, time.process_time)
     finally:
-        cv2.setNumThreads(threads[0]), torch.set_num_threads(threads[1])
+        cv2.setNumThreads(threads[0])
+        torch.set_num_threads(threads[1])
     return {
         "frames_a_second": count / wall,
         "seconds_a_frame": wall / count,

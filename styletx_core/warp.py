@@ -28,7 +28,8 @@ def warp(picture: np.ndarray, offset: np.ndarray, kernel: Kernel = "linear", ste
     step: gives every so many rows and columns only.
     """
     if kernel == "lanczos" and step == 1:
-        still = cv2.inRange(offset, (0, 0), (0, 0))  # 255 where nothing moves: the kernel gives the very pixel there
+        # 255 where nothing moves: the kernel gives the very pixel there
+        still = cv2.inRange(offset, (0, 0), (0, 0))  # type: ignore[call-overload]
         if 4 * cv2.countNonZero(still) > still.size:
             out, moving = picture.copy(), np.flatnonzero(still == 0)
             out.reshape(-1, picture.shape[2])[moving] = sample(picture, places(offset, moving), kernel)
