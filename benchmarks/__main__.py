@@ -31,7 +31,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks import memory
+from benchmarks import memory, roofline
 from benchmarks.material import picture, write_exr_shot, write_still
 from benchmarks.plot import draw
 from benchmarks.stages import end_to_end
@@ -44,9 +44,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).with_name("baseline.json")
 SIZES = ("640x360", "1920x1080", "3840x2160")
 SHORT = ("128x72",)
-LARGE = 4_000_000  # pixels, from which on the peers, whose times only grow with them, and whole jobs are left out
+LARGE = 4_000_000  # pixels, from which on the peers, whose times only grow with them, are left out
 WORSE = 1.15
 JOB_FRAMES = 49  # four times from one anchor to the next: in a short job its first and last frames count too much
+LARGE_FRAMES = 13  # of a job with large ones, which takes four times as long
 
 
 def main() -> None:
@@ -77,18 +78,21 @@ def main() -> None:
 
 def measure(sizes: Sequence[str], short: bool, device: str, rounds: int) -> dict[str, Any]:
     """All figures of one run."""
-    results: dict[str, Any] = {"machine": machine(device), "networks": {}, "end_to_end": {}, "memory": {}}
+    results: dict[str, Any] = {"machine": machine(device), "networks": {}, "alone": {}, "end_to_end": {}}
+    results["memory"] = {}
     for size in sizes:
         say(f"networks at {size}")
         names = NAMES if pixels(size) < LARGE else (FLAGSHIP, OUTSIDE)
         results["networks"][size] = networks(size, names, device, rounds)
+        results["alone"][size] = roofline.network(size, device)
     say("multiplications")
     for name, found in results["networks"][sizes[0]].items():
         found["kmacs_a_pixel"] = macs(name, *map(int, sizes[0].split("x")))
-    for size in filter(lambda size: pixels(size) < LARGE, sizes):
+    for size in sizes:
         say(f"a job at {size}, EXR to EXR")
         with tempfile.TemporaryDirectory() as folder:
-            shot = write_exr_shot(Path(folder) / "shot", 4 if short else JOB_FRAMES, *map(int, size.split("x")))
+            frames = 4 if short else JOB_FRAMES if pixels(size) < LARGE else LARGE_FRAMES
+            shot = write_exr_shot(Path(folder) / "shot", frames, *map(int, size.split("x")))
             results["end_to_end"][size] = end_to_end(shot, Path(folder) / "out", device)
     say("start-up, memory and training")
     with tempfile.TemporaryDirectory() as folder:
@@ -207,6 +211,13 @@ def show(results: dict[str, Any]) -> None:
             amount = found.get("kmacs_a_pixel")
             amount = f"  {amount:6.1f} kMAC a pixel" if amount else ""
             print(f"  {name:20s} {found['seconds']:7.3f} s  {found['seconds'] / own:6.2f} x{amount}")
+        alone = results["alone"][size]
+        print(f"  the network alone {alone['seconds']:.5f} s, {1 / alone['seconds']:.1f} frames a second: "
+              f"{alone['of_limit']:.0%} of the device's limit ({alone['of_arithmetic']:.0%} of its arithmetic, "
+              f"{alone['of_memory']:.0%} of its memory's rate)")  # fmt: skip
+        print(f"  {alone['kernels']:.0f} kernels; {alone['pixels']:.2f} pixels painted for each of the frame, each "
+              f"with {alone['flops_a_pixel'] / 1000:.1f} kFLOP, {alone['values_a_pixel']:.0f} values and "
+              f"{alone['bytes_a_pixel']:.0f} bytes read or written")  # fmt: skip
     for size, job in results["end_to_end"].items():
         print(f"\n{size}, EXR to EXR: {job['frames_a_second']:.2f} frames a second, "
               f"{job['outside_network']:.0%} of the processor's time outside the network")  # fmt: skip

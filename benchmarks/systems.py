@@ -14,6 +14,7 @@ import styletx_core
 from benchmarks.material import STYLE, picture
 from styletx_core.errors import InputError
 from styletx_core.methods.adain import LAYER, Decoder, adain, statistics
+from styletx_core.methods.adain_reconet import AdaINReCoNet
 from styletx_core.methods.transform_net import Kind, TransformNet
 from styletx_core.perceptual.vgg import VGG19
 
@@ -29,7 +30,7 @@ def make(name: str, device: str) -> Stylize:
     """The system of this name, ready to run. The peers' weights are random: their time is that of trained ones."""
     torch.manual_seed(0)
     if name == FLAGSHIP:
-        return _flagship(device)
+        return flagship(device).stylize
     if name == OUTSIDE:
         return _outside(device)
     if name == "adain":
@@ -53,11 +54,13 @@ def macs(name: str, width: int, height: int) -> float | None:
     return counter.get_total_flops() / 2 / (width * height) / 1000
 
 
-def _flagship(device: str) -> Stylize:
+def flagship(device: str) -> AdaINReCoNet:
+    """The method in the oil style, with the statistics of a shot."""
     method = styletx_core.load(FLAGSHIP, device)
+    assert isinstance(method, AdaINReCoNet)
     method.set_style(style())
-    method.fix_statistics([picture(640, 360, seed=1)])  # as for every shot
-    return method.stylize
+    method.fix_statistics([picture(640, 360, seed=1)])
+    return method
 
 
 def _outside(device: str) -> Stylize:

