@@ -91,7 +91,7 @@ def concatenated(layers: Layers, frame: torch.Tensor) -> Run:
 
 def compiled(layers: Layers, frame: torch.Tensor) -> Run:
     with mock.patch.object(adain_reconet_net, "_pad", _pad):
-        path = torch.compile(_Path(layers).eval())
+        path = torch.compile(_Path(layers).eval(), dynamic=False)
         path(frame)  # compiles
     return lambda: torch.as_tensor(path(frame))
 

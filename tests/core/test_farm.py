@@ -184,6 +184,24 @@ def test_a_bundle_names_what_the_job_reads_and_writes(material: Material, shot: 
     assert Job.from_dict(json.loads(script["embeddedFiles"][0]["data"])).input.frames == (2, 11)
 
 
+@pytest.mark.parametrize(("device", "precision"), [("cpu", "auto"), ("auto", "auto"), ("cuda", "float16")])
+def test_a_bundle_asks_for_workers_that_paint_alike(
+    material: Material, shot: Path, tmp_path: Path, device: str, precision: str
+) -> None:
+    job = make_job(material, shot, tmp_path / "out", settings__device=device, settings__precision=precision)
+    write_bundle(job, tmp_path)
+    checked = subprocess.run(
+        [Path(sys.executable).parent / "openjd", "check", tmp_path / "template.json"], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    step = json.loads((tmp_path / "template.json").read_text())["steps"][0]
+    amounts = {one["name"].removeprefix("amount.worker."): one["min"] for one in step["hostRequirements"]["amounts"]}
+    assert set(amounts) == ({"memory", "gpu", "gpu.memory"} if device == "cuda" else {"memory"})
+    assert amounts.get("gpu", 1) == 1 and all(value > 0 for value in amounts.values())
+    given = Job.from_dict(json.loads(step["script"]["embeddedFiles"][0]["data"])).settings
+    assert given == replace(job.settings, precision="float32" if precision == "auto" else precision)
+
+
 def test_fields_of_a_job_file_can_be_set(material: Material, shot: Path, tmp_path: Path) -> None:
     job = make_job(material, shot, tmp_path / "unused")
     job.save(tmp_path / "job.json")
