@@ -101,7 +101,7 @@ def enlarged(x: Tensor, size: tuple[int, int], wrap: bool = False) -> Tensor:
     return _between(x.shape[2], size[0], x.device) @ x @ _between(x.shape[3], size[1], x.device).T
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _shares(length: int, new: int, device: torch.device) -> Tensor:
     """(new, length): how much of each pixel on a side lies in each new one, of fewer."""
     edges = torch.arange(new + 1, device=device, dtype=torch.float64) * (length / new)
@@ -110,7 +110,7 @@ def _shares(length: int, new: int, device: torch.device) -> Tensor:
     return (overlap.clamp(min=0) * (new / length)).float()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _between(length: int, new: int, device: torch.device) -> Tensor:
     """(new, length): the cubic kernel's weights of the pixels on a side of a texture, for each new one of more."""
     at = (torch.arange(new, device=device, dtype=torch.float32) + 0.5) * length / new - 0.5

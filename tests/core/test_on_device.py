@@ -6,6 +6,8 @@ No graphics card is needed: the same PyTorch runs on the processor, where it is 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from test_tiles import picture, texture
 
 import styletx_core
+from styletx_core.frugal import Frugal
 from styletx_core.methods.base import Guide, Method, Tiling
 from styletx_core.methods.feedforward import FeedForward
 
@@ -83,3 +86,29 @@ def test_half_precision_is_not_to_be_seen(method: Method) -> None:
     half.fix_statistics([frame])
     for found in both(half, frame, 1.0, 1.0):
         assert np.abs(found - wanted).max() < 1 / 255
+
+
+def test_a_card_that_is_too_small_for_the_frame_gets_tiles(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = picture(300, 320)
+
+    def load(device: str) -> Any:
+        made: Any = styletx_core.load(device=device, weights=material.weights)
+        run = made._run
+
+        def limited(x: torch.Tensor, *rest: Any) -> torch.Tensor:
+            if not made.tiling.side:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return run(x, *rest)
+
+        made._run = limited
+        return made
+
+    frugal = Frugal(load, "cpu", Tiling(), [(picture(64, 64, seed=5), 1.0)], "none")
+    frugal.fix_statistics([frame])
+    wanted = load("cpu")
+    wanted.tiling = Tiling(256)
+    wanted.set_style(picture(64, 64, seed=5))
+    wanted.fix_statistics([frame])
+    monkeypatch.setattr(FeedForward, "resident", True)
+    np.testing.assert_array_equal(frugal.stylize(frame), wanted.stylize(frame))
+    assert frugal.told == ["The memory of cpu was full: painting goes on in tiles of 256 pixels."]
