@@ -7,8 +7,9 @@
     python -m benchmarks --write-baseline      # keep this run's ratios in benchmarks/baseline.json
 
 A machine's other work comes and goes, so systems take turns, round by round, and the least time of each counts. What
-is compared with the baseline are ratios within one run; those that got worse by more than 15% are named. That is a
-word to think about, no failure: the exit code is 0.
+is compared with the baseline are ratios within one run, of the same size on the same kind of device; those that got
+worse by more than 15% are named, and those that are missing. That is a word to think about, no failure: the exit code
+is 0.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks import memory
+from benchmarks import memory, roofline
 from benchmarks.material import picture, write_exr_shot, write_still
 from benchmarks.plot import draw
 from benchmarks.stages import end_to_end
@@ -43,9 +44,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).with_name("baseline.json")
 SIZES = ("640x360", "1920x1080", "3840x2160")
 SHORT = ("128x72",)
-LARGE = 4_000_000  # pixels, from which on the peers, whose times only grow with them, and whole jobs are left out
+LARGE = 4_000_000  # pixels, from which on the peers, whose times only grow with them, are left out
 WORSE = 1.15
 JOB_FRAMES = 49  # four times from one anchor to the next: in a short job its first and last frames count too much
+LARGE_FRAMES = 13  # of a job with large ones, which takes four times as long
 
 
 def main() -> None:
@@ -65,29 +67,32 @@ def main() -> None:
         aside.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     draw(results, options.out / "results.png")
     show(results)
-    found = ratios(results)
-    if options.write_baseline:
-        with atomic_path(BASELINE) as aside:
-            aside.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    for line in worse(found, json.loads(BASELINE.read_text(encoding="utf-8"))):
+    found, baseline = ratios(results, options.device), json.loads(BASELINE.read_text(encoding="utf-8"))
+    for line in compared(found, baseline):
         print(line)
+    if options.write_baseline:  # those of other sizes and devices stay
+        with atomic_path(BASELINE) as aside:
+            aside.write_text(json.dumps(baseline | found, indent=2) + "\n", encoding="utf-8")
     print(options.out / "results.json")
 
 
 def measure(sizes: Sequence[str], short: bool, device: str, rounds: int) -> dict[str, Any]:
     """All figures of one run."""
-    results: dict[str, Any] = {"machine": machine(device), "networks": {}, "end_to_end": {}, "memory": {}}
+    results: dict[str, Any] = {"machine": machine(device), "networks": {}, "alone": {}, "end_to_end": {}}
+    results["memory"] = {}
     for size in sizes:
         say(f"networks at {size}")
         names = NAMES if pixels(size) < LARGE else (FLAGSHIP, OUTSIDE)
         results["networks"][size] = networks(size, names, device, rounds)
+        results["alone"][size] = roofline.network(size, device)
     say("multiplications")
     for name, found in results["networks"][sizes[0]].items():
         found["kmacs_a_pixel"] = macs(name, *map(int, sizes[0].split("x")))
-    for size in filter(lambda size: pixels(size) < LARGE, sizes):
+    for size in sizes:
         say(f"a job at {size}, EXR to EXR")
         with tempfile.TemporaryDirectory() as folder:
-            shot = write_exr_shot(Path(folder) / "shot", 4 if short else JOB_FRAMES, *map(int, size.split("x")))
+            frames = 4 if short else JOB_FRAMES if pixels(size) < LARGE else LARGE_FRAMES
+            shot = write_exr_shot(Path(folder) / "shot", frames, *map(int, size.split("x")))
             results["end_to_end"][size] = end_to_end(shot, Path(folder) / "out", device)
     say("start-up, memory and training")
     with tempfile.TemporaryDirectory() as folder:
@@ -166,26 +171,35 @@ def cpu_name() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "CPU")
 
 
-def ratios(results: dict[str, Any]) -> dict[str, float]:
-    """What can be compared with another run: times as parts of times, lower is better."""
+def ratios(results: dict[str, Any], device: str) -> dict[str, float]:
+    """What can be compared with another run: times as parts of times, lower is better.
+
+    Each is of one kind of device and one size, which its name says first: "cpu 640x360: job / network".
+    """
     found: dict[str, float] = {}
     for size, systems in results["networks"].items():
-        own = systems[FLAGSHIP]["seconds"]
-        found |= {f"{size}: {FLAGSHIP} / {name}": own / other["seconds"]
+        where, own = f"{device.partition(':')[0]} {size}", systems[FLAGSHIP]["seconds"]
+        found |= {f"{where}: {FLAGSHIP} / {name}": own / other["seconds"]
                   for name, other in systems.items() if name != FLAGSHIP}  # fmt: skip
-    for size, job in results["end_to_end"].items():
-        if size in results["networks"]:
-            own = results["networks"][size][FLAGSHIP]["seconds"]
-            found[f"{size}: job / network"] = job["seconds_a_frame"] / own
-    own = next(iter(results["networks"].values()))[FLAGSHIP]["seconds"]
-    found["training step / network"] = 1 / results["training_steps_a_second"] / own
+        if size in results["end_to_end"]:
+            found[f"{where}: job / network"] = results["end_to_end"][size]["seconds_a_frame"] / own
+        # a step is of crops of one size whatever was measured, so each size has a ratio of its own
+        found[f"{where}: training step / network"] = 1 / results["training_steps_a_second"] / own
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def worse(found: dict[str, float], baseline: dict[str, float]) -> list[str]:
-    """A line for every ratio that is more than 15% above the baseline's."""
-    return [f"Worse than the baseline: {name} is {found[name]:.3f}, was {was:.3f}."
-            for name, was in baseline.items() if found.get(name, 0) > WORSE * was]  # fmt: skip
+def compared(found: dict[str, float], baseline: dict[str, float]) -> list[str]:
+    """A line for every ratio that is more than 15% above the baseline's, and for what could not be compared.
+
+    Missing are the baseline's ratios of a device and a size that were measured; new are those it does not have.
+    """
+    lines = [f"Worse than the baseline: {name} is {found[name]:.3f}, was {was:.3f}."
+             for name, was in baseline.items() if found.get(name, 0) > WORSE * was]  # fmt: skip
+    measured = {name.partition(":")[0] for name in found}
+    missing = [name for name in baseline if name not in found and name.partition(":")[0] in measured]
+    lines += [f"Missing, but in the baseline: {name}." for name in missing]
+    return lines + [f"Not in the baseline: {name} is {value:.3f}." for name, value in found.items()
+                    if name not in baseline]  # fmt: skip
 
 
 def show(results: dict[str, Any]) -> None:
@@ -197,10 +211,18 @@ def show(results: dict[str, Any]) -> None:
             amount = found.get("kmacs_a_pixel")
             amount = f"  {amount:6.1f} kMAC a pixel" if amount else ""
             print(f"  {name:20s} {found['seconds']:7.3f} s  {found['seconds'] / own:6.2f} x{amount}")
+        alone = results["alone"][size]
+        print(f"  the network alone {alone['seconds']:.5f} s, {1 / alone['seconds']:.1f} frames a second: "
+              f"{alone['of_limit']:.0%} of the device's limit ({alone['of_arithmetic']:.0%} of its arithmetic, "
+              f"{alone['of_memory']:.0%} of its memory's rate)")  # fmt: skip
+        print(f"  {alone['kernels']:.0f} kernels; {alone['pixels']:.2f} pixels painted for each of the frame, each "
+              f"with {alone['flops_a_pixel'] / 1000:.1f} kFLOP, {alone['values_a_pixel']:.0f} values and "
+              f"{alone['bytes_a_pixel']:.0f} bytes read or written")  # fmt: skip
     for size, job in results["end_to_end"].items():
         print(f"\n{size}, EXR to EXR: {job['frames_a_second']:.2f} frames a second, "
-              f"{job['outside_network']:.0%} of the time outside the network")  # fmt: skip
-        print("  " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in job["stages"].items()))
+              f"{job['outside_network']:.0%} of the processor's time outside the network")  # fmt: skip
+        for title, name in (("by the clock", "stages"), ("of the processor", "cpu")):
+            print(f"  {title}: " + ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in job[name].items()))
     peaks = ", ".join(f"{size} {peak / memory.GIB:.2f} GiB" for size, peak in results["memory"].items())
     print(f"\npeak memory of a still: {peaks}")
     print(f"start-up: help {results['start_up']['help']:.2f} s, a small picture {results['start_up']['picture']:.2f} s")

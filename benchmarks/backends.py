@@ -2,7 +2,9 @@
 """Ways to run the flagship's network on the CPU, against each other: python -m benchmarks.backends [WIDTHxHEIGHT]
 
 eager: as it is, NCHW; channels-last: as the method runs it; bfloat16: the same in half the bytes; script: TorchScript,
-traced and frozen; compile: torch.compile; onnx: ONNX Runtime, where the `onnx` package is there to export with.
+traced and frozen; compile: torch.compile, with borders repeated by concatenation, as it cannot compile PyTorch's own
+way to do that; the same eagerly beside it (concatenated); onnx: ONNX Runtime. All of them on as many threads as
+PyTorch takes by itself; the method's own way also on one, two and as many as there are cores.
 """
 
 from __future__ import annotations
@@ -13,18 +15,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported
 
 import torch
 
-import styletx_core
+from benchmarks import roofline
 from benchmarks.material import picture
-from benchmarks.systems import FLAGSHIP, style
-from styletx_core.methods.adain_reconet import AdaINReCoNet
+from benchmarks.systems import flagship
+from styletx_core.methods import adain_reconet_net
 from styletx_core.methods.adain_reconet_net import Layer, Layers, run_folded
 
-ROUNDS = 6
+ROUNDS = 20
 Run = Callable[[], torch.Tensor]
 
 
@@ -41,7 +44,8 @@ def main() -> None:
         "channels-last": lambda: run_folded(frame, layers),
         "bfloat16": lambda: run_folded(small, half).float(),
     }
-    for name, make in (("script", scripted), ("compile", compiled), ("onnx", exported)):
+    makers = {"script": scripted, "concatenated": concatenated, "compile": compiled, "onnx": exported}
+    for name, make in makers.items():
         try:
             ways[name] = make(layers, frame)
             ways[name]()
@@ -58,14 +62,15 @@ def main() -> None:
     for name, seconds in least.items():
         largest = float((ways[name]() - wanted).abs().max()) * 255
         print(f"{name:14s} {seconds:.3f} s  {seconds / least['channels-last']:.2f} x  largest error {largest:.2f}/255")
+    for threads in sorted({1, 2, os.cpu_count() or 1}):
+        torch.set_num_threads(threads)
+        seconds = roofline.least(ways["channels-last"], "cpu", ROUNDS)
+        print(f"channels-last on {threads} thread(s) {seconds:.3f} s")
 
 
 def flagship_layers() -> Layers:
     """The content path as the method runs it, folded, for the oil style."""
-    method = styletx_core.load(FLAGSHIP, "cpu")
-    assert isinstance(method, AdaINReCoNet)
-    method.set_style(style())
-    method.fix_statistics([picture(640, 360, seed=1)])
+    method = flagship("cpu")
     method.stylize(picture(64, 64))
     return next(iter(method._paths.values()))
 
@@ -76,9 +81,26 @@ def scripted(layers: Layers, frame: torch.Tensor) -> Run:
     return lambda: torch.as_tensor(traced(frame))
 
 
+def concatenated(layers: Layers, frame: torch.Tensor) -> Run:
+    return _with_pad(lambda: run_folded(frame, layers))
+
+
 def compiled(layers: Layers, frame: torch.Tensor) -> Run:
-    path = torch.compile(_Path(layers).eval())
-    return lambda: torch.as_tensor(path(frame))
+    path = torch.compile(_Path(layers).eval(), dynamic=False)
+    return _with_pad(lambda: torch.as_tensor(path(frame)))
+
+
+def _with_pad(way: Run) -> Run:
+    def run() -> torch.Tensor:
+        with mock.patch.object(adain_reconet_net, "_pad", _pad):  # else it would compile again
+            return way()
+
+    return run
+
+
+def _pad(x: torch.Tensor) -> torch.Tensor:
+    x = torch.cat((x[:, :, :1], x, x[:, :, -1:]), 2)
+    return torch.cat((x[..., :1], x, x[..., -1:]), 3)
 
 
 def exported(layers: Layers, frame: torch.Tensor) -> Run:

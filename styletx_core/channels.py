@@ -31,9 +31,9 @@ def each(values: np.ndarray, channels: int) -> np.ndarray:
     return cv2.merge([values] * channels)
 
 
-def times(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """HxWxC: the picture times HxW values, both float32."""
-    return np.multiply(picture, each(values, picture.shape[2]))
+def times(picture: np.ndarray, values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """HxWxC: the picture times HxW values, both float32. out: where to, which may be the picture."""
+    return np.multiply(picture, each(values, picture.shape[2]), out=out)
 
 
 def where(mask: np.ndarray, picture: np.ndarray, other: np.ndarray | np.float32) -> np.ndarray:

@@ -3,7 +3,7 @@
 
 Each task makes a chunk of the shot's frames with `styletx run`. A chunk's frames are those of the whole job, bit for
 bit on one kind of machine: statistics are the whole shot's. Tasks share nothing but files, so a farm may run them in
-any order, kill them and run them again.
+any order, kill them and run them again. The precision is written down, as each worker would choose by its own device.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from styletx_core.job import Job
 from styletx_core.memory import estimate
 from styletx_core.registry import method_info
 from styletx_core.results import absolute
-from styletx_core.shot import open_shot
+from styletx_core.shot import Shot, open_shot
 from styletx_core.temporal import EVERY, pieces
 
 CHUNK = 1 + 4 * EVERY  # frames a task
@@ -46,16 +46,11 @@ def template(job: Job, frames: int = CHUNK) -> tuple[dict[str, Any], dict[str, s
     """The template as plain values, and its parameters for this job's files."""
     job.validate()
     job = absolute(job)
+    if job.settings.precision == "auto":
+        job = replace(job, settings=replace(job.settings, precision="float32"))
     with open_shot(job.input.path, job.input.frames, job.input.layer, job.input.camera) as shot:
         chunks = _chunks(shot.numbers, frames)
-        memory = estimate(
-            shot.width,
-            shot.height,
-            job.settings.method,
-            job.settings.tile,
-            shot=len(shot.numbers) > 1,
-            size=min(keyed.values(job.settings.size)),
-        )
+        needs = _needs(job, shot)
     if len(chunks) > MOST_TASKS:
         raise InputError(
             f"The shot would be cut into {len(chunks)} tasks, but a template lists {MOST_TASKS} at most; give more"
@@ -63,11 +58,10 @@ def template(job: Job, frames: int = CHUNK) -> tuple[dict[str, Any], dict[str, s
         )
     parameters, settings, paths = _paths(job)
     run = ["run", "{{Task.File.Job}}", "--progress", "openjd", *settings]
-    needs = {"amounts": [{"name": "amount.worker.memory", "min": -(-memory.host // 2**20)}]}
     steps: list[dict[str, Any]] = [
         {
             "name": "Stylize",
-            "hostRequirements": needs,
+            "hostRequirements": {"amounts": [{"name": f"amount.worker.{name}", "min": n} for name, n in needs.items()]},
             "parameterSpace": {
                 "taskParameterDefinitions": [
                     {"name": "First", "type": "INT", "range": [chunk[0] for chunk in chunks]},
@@ -88,6 +82,30 @@ def template(job: Job, frames: int = CHUNK) -> tuple[dict[str, Any], dict[str, s
         "steps": steps,
     }
     return made, paths
+
+
+def _needs(job: Job, shot: Shot) -> dict[str, int]:
+    """What a worker has to have: memory in MiB, and a graphics card where the job is for one."""
+    settings = job.settings
+    # "auto" is either, so that it takes the larger memory
+    devices = ("cpu", "cuda") if settings.device == "auto" else (settings.device,)
+    found = [
+        estimate(
+            shot.width,
+            shot.height,
+            settings.method,
+            settings.tile,
+            device,
+            len(shot.numbers) > 1,
+            min(keyed.values(settings.size)),
+            settings.precision,
+        )
+        for device in devices
+    ]
+    needs = {"memory": max(-(-memory.host // 2**20) for memory in found)}
+    if settings.device.startswith("cuda"):
+        needs |= {"gpu": 1, "gpu.memory": -(-found[0].device // 2**20)}
+    return needs
 
 
 def _chunks(numbers: list[int], most: int) -> list[list[int]]:

@@ -15,6 +15,7 @@ STILL = 64  # bytes a pixel of a single picture: as read, as shown, as painted, 
 SHOT = 1000  # ... of a shot: a piece of it, from one anchor to the next, with its motion (see `temporal`)
 AHEAD = 24_000_000  # pixels of frames that are read ahead at most, or else one frame
 AHEAD_BYTES = 36  # of such a pixel: its color and its motion, in half precision
+RESIDENT = 72  # ... of a frame that stays on a graphics card while it is painted, at all sizes; counted, not measured
 ENLARGED = 24  # ... of a frame that is enlarged for small strokes, before and after
 OWN_SIDE = 540  # of larger frames than this, forms come from one whose shorter side is so long
 # What a method's pass over one picture may take. Larger pictures are painted in tiles. It is a constant, not a share
@@ -38,10 +39,11 @@ def estimate(
     device: str = "cpu",
     shot: bool = True,
     size: float = 1.0,
+    precision: str = "auto",
 ) -> Memory:
     """What a job with frames of this size takes at its peak: what was measured, rounded up by a tenth or more.
 
-    tile: as in the job's settings; 0 chooses. device: as in the job's settings; what "auto" finds has to be said.
+    tile, precision: as in the job's settings; tile 0 chooses. device: as there; what "auto" finds has to be said.
     shot: more than one frame, with motion; a single picture takes less. size: of the strokes, the smallest there is;
     smaller ones than the method's own are painted on an enlarged frame. Methods with strips of their own (gatys above 4
     megapixels) take less than this says. Raises InputError for an unknown method.
@@ -57,7 +59,9 @@ def estimate(
     painted = min(width, side) * min(height, side) * method_info(method).memory
     if device.startswith("cpu"):
         return Memory(math.ceil(host + painted), 0)
-    return Memory(math.ceil(host + GIB), math.ceil(0.5 * GIB + painted / 2))  # half precision; the driver's own part
+    card = 0.5 * GIB + (painted if precision == "float32" else painted / 2)  # the driver's own part; half precision
+    card += width * height * RESIDENT if side >= max(width, height) else 0
+    return Memory(math.ceil(host + GIB), math.ceil(card))
 
 
 def tile_side(width: int, height: int, method: str = "adain_reconet", tile: int = 0) -> int:

@@ -12,7 +12,7 @@ moving shadow (the part of ReCoNet's luminance term), the frame stylized alone s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -21,7 +21,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .channels import largest, times, total, where
+from .channels import largest, times, total
 from .halves import half, single
 from .motion import Motion
 from .warp import places, sample, warp
@@ -40,6 +40,7 @@ _MARGIN = 0.04  # ... give or take this
 _WHOLE = 0.98  # of its paint that a pixel has from anchors, above which the frame before need not help
 _LAST = 0.9  # what the frame before gives where no anchor does: most, but light that changes slowly is followed
 _DETAIL = np.float32(1.5)  # what has to be added of it, for the Laplacian sees finer detail than is added
+_TAIL = 3  # standard deviations that a blur sees: all but 1/400 of it
 _GAIN = 4.0  # energy of strokes or detail is made up for by this factor at most
 
 
@@ -161,15 +162,16 @@ class Blend:
             if share.any():
                 carried = warp(paint, way.offset, "lanczos")
                 if self.edges is not None:
-                    carried = where(self.edges, np.clip(carried, *around), carried)
-                out += times(carried, share)
+                    cv2.copyTo(np.clip(carried, *around), self.edges.view(np.uint8), carried)
+                out += times(carried, share, out=carried)
         # a fade of two paintings has less contrast than either: strokes and detail get their energy back
         sigma = alone.shape[0] / 60
         strokes = _strokes(out)
         found, wanted = (total(np.square(s)) for s in (strokes, _strokes(alone)))
-        out += times(strokes, kept * _more(found, wanted, sigma))
+        out += times(strokes, kept * _more(found, wanted, sigma), out=strokes)
         found, wanted = (_detail(p) for p in (out, alone))
-        out += times(out - cv2.GaussianBlur(out, (0, 0), 0.7), kept * _DETAIL * _more(found, wanted, sigma))
+        detail = out - _blurred(out, 0.7)
+        out += times(detail, kept * _DETAIL * _more(found, wanted, sigma), out=detail)
         return np.clip(out, 0, 1, out=out)
 
 
@@ -195,10 +197,9 @@ def blend(
     before to the one after. last, motion: the picture of the frame before and the motion back to it, None at a cut.
     stability: 0 takes all from the frame alone, 1 as much as can be from the anchors.
     """
-    shares, kept = (1 - share, share), []
-    seen = sum(anchor.way.visible * part for anchor, part in zip((before, after), shares, strict=True))
-    for anchor, part in zip((before, after), shares, strict=True):
-        change = _changed(picture, anchor)
+    shares, kept, anchors = (1 - share, share), [], (before, after)
+    seen = sum(anchor.way.visible * part for anchor, part in zip(anchors, shares, strict=True))
+    for anchor, part, change in zip(anchors, shares, _changes(picture, anchors), strict=True):
         # an anchor that alone saw a surface gives all of it, at any time, so that nothing jumps
         kept.append(anchor.way.visible * np.float32(part * stability) / np.maximum(seen, 1e-6) * np.exp2(-(change**2)))
     rest = None
@@ -230,20 +231,26 @@ def _rest(picture: np.ndarray, last: np.ndarray, motion: Motion, pixels: np.ndar
     return Rest(pixels, there, share * np.float32(_LAST * stability))
 
 
-def _changed(picture: np.ndarray, anchor: Anchor) -> np.ndarray:
-    """HxW: `_change` from an anchor to the picture. Large frames are looked at smaller, so that it means the same."""
+def _changes(picture: np.ndarray, anchors: Sequence[Anchor]) -> Iterator[np.ndarray]:
+    """HxW: `_change` from each anchor to the picture. Large frames are looked at smaller, so that it means the same."""
     height, width = picture.shape[:2]
     scale = min(1.0, _LOOKED / min(height, width))
     size = round(width * scale), round(height * scale)
-    seen, was, visible = (cv2.resize(p, size, interpolation=cv2.INTER_AREA)
-                          for p in (picture, anchor.picture, anchor.way.visible))  # fmt: skip
-    offset = cv2.resize(anchor.way.offset, size, interpolation=cv2.INTER_NEAREST) * np.float32(scale)
-    change = _change(seen, warp(was, offset), visible)
-    return np.asarray(cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    seen, window = cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.ones((3, 3), np.uint8)
+    around = cv2.erode(seen, window), cv2.dilate(seen, window)
+    for anchor in anchors:
+        was, visible = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (anchor.picture, anchor.way.visible))
+        offset = cv2.resize(anchor.way.offset, size, interpolation=cv2.INTER_NEAREST) * np.float32(scale)
+        change = _change(seen, around, warp(was, offset), visible)
+        yield np.asarray(cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.ndarray:
+def _change(
+    picture: np.ndarray, around: tuple[np.ndarray, np.ndarray], laid: np.ndarray, visible: np.ndarray
+) -> np.ndarray:
     """HxW: how much the input differs from what the paint was laid for, 1 where half of the paint is to be new.
+
+    around: the least and the most of the picture in the 3x3 around each pixel.
 
     Blurred with its sign, so that noise and the half-pixel of a texture cancel and light does not. And unblurred
     with a coarser measure, so that an outline left behind, one pixel wide, is seen too: by how far it lies outside
@@ -251,16 +258,19 @@ def _change(picture: np.ndarray, laid: np.ndarray, visible: np.ndarray) -> np.nd
     """
     weight = cv2.GaussianBlur(visible, (0, 0), 2)
     wide = cv2.GaussianBlur(times(picture - laid, visible), (0, 0), 2)
-    window = np.ones((3, 3), np.uint8)
-    outside = np.maximum(laid - cv2.dilate(picture, window), cv2.erode(picture, window) - laid)
-    narrow = largest(cv2.GaussianBlur(outside, (0, 0), 0.7))
+    narrow = largest(cv2.GaussianBlur(np.maximum(laid - around[1], around[0] - laid), (0, 0), 0.7))
     broad = largest(np.abs(wide)) / np.maximum(weight, 1e-3)
     return np.maximum((broad - _RESIDUAL) / _LIGHT, narrow / _CHANGE).clip(min=0)
 
 
 def _strokes(picture: np.ndarray) -> np.ndarray:
     """The frequencies of strokes: above those of the forms, below the finest."""
-    return cv2.GaussianBlur(picture, (0, 0), 0.7) - cv2.GaussianBlur(picture, (0, 0), 2.8)
+    return _blurred(picture, 0.7) - _blurred(picture, 2.8)
+
+
+def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
+    side = 2 * round(_TAIL * sigma) + 1  # OpenCV by itself takes a third more
+    return np.asarray(cv2.GaussianBlur(picture, (side, side), sigma), np.float32)
 
 
 def _detail(picture: np.ndarray) -> np.ndarray:
@@ -283,9 +293,11 @@ def _more(found: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:
 def temporal_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float | None:
     """Root mean square of ``now`` minus ``before`` carried along the motion (bilinear), over pixels seen in both.
 
-    now, before: HxWx3 float32 in 0..1. None where no pixel was seen in both.
+    now, before: HxWx3 float32 in 0..1. None where no pixel was seen in both. Of large frames some of the pixels tell.
     """
-    if not motion.seen.any():
+    step = max(1, min(motion.seen.shape) // _LOOKED)
+    seen = motion.seen[::step, ::step].astype(np.uint8)
+    if not seen.any():
         return None
-    gap = cv2.norm(now, warp(before, motion.offset), cv2.NORM_L2, motion.seen.astype(np.uint8))
-    return float(gap / np.sqrt(3 * np.count_nonzero(motion.seen)))
+    gap = cv2.norm(now[::step, ::step], warp(before, motion.offset, step=step), cv2.NORM_L2, seen)
+    return float(gap / np.sqrt(3 * np.count_nonzero(seen)))

@@ -34,8 +34,8 @@ def in_tiles(
     rows, columns = _edges(height, side, grid), _edges(width, side, grid)
     for top, bottom in zip(rows, rows[1:], strict=False):
         for left, right in zip(columns, columns[1:], strict=False):
-            y0, y1 = _around(top, bottom, height, reach, margin, grid, wrap)
-            x0, x1 = _around(left, right, width, reach, margin, grid, wrap)
+            y0, y1 = around(top, bottom, height, reach, margin, grid, wrap)
+            x0, x1 = around(left, right, width, reach, margin, grid, wrap)
             painted = paint(cut(picture, (y0, y1), (x0, x1), wrap))
             out[top:bottom, left:right] = painted[top - y0 : bottom - y0, left - x0 : right - x0]
     return out
@@ -73,7 +73,7 @@ def _edges(length: int, side: int, grid: int) -> list[int]:
     return [*(round(length * i / count / grid) * grid for i in range(count)), length]
 
 
-def _around(
+def around(
     first: int, last: int, length: int, reach: int, margin: int, grid: int, wrap: bool
 ) -> tuple[int, int]:  # fmt: skip
     """What a tile has to see on one axis."""

@@ -22,9 +22,19 @@ def grid(height: int, width: int) -> np.ndarray:
     return own
 
 
-def warp(picture: np.ndarray, offset: np.ndarray, kernel: Kernel = "linear") -> np.ndarray:
-    """The picture (HxW or HxWxC) as seen at each pixel's place plus its offset; outside, the border is repeated."""
-    at = grid(*offset.shape[:2]) + offset
+def warp(picture: np.ndarray, offset: np.ndarray, kernel: Kernel = "linear", step: int = 1) -> np.ndarray:
+    """The picture (HxW or HxWxC) as seen at each pixel's place plus its offset; outside, the border is repeated.
+
+    step: gives every so many rows and columns only.
+    """
+    if kernel == "lanczos" and step == 1:
+        # 255 where nothing moves: the kernel gives the very pixel there
+        still = cv2.inRange(offset, (0, 0), (0, 0))  # type: ignore[call-overload]
+        if 4 * cv2.countNonZero(still) > still.size:
+            out, moving = picture.copy(), np.flatnonzero(still == 0)
+            out.reshape(-1, picture.shape[2])[moving] = sample(picture, places(offset, moving), kernel)
+            return out
+    at = grid(*offset.shape[:2])[::step, ::step] + offset[::step, ::step]
     out = cv2.remap(picture, at, None, _FLAGS[kernel], borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     return np.asarray(out, np.float32)
 

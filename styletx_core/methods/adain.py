@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,8 +18,8 @@ from torch import Tensor, nn
 from .. import weights as files
 from ..perceptual.vgg import VGG19
 from .base import Picture
-from .feedforward import FeedForward
-from .frames import padded, thumbnail, to_picture, to_tensor, together
+from .feedforward import FeedForward, Frame
+from .frames import padded, thumbnail, to_tensor, together
 from .strokes import resized
 from .transform_net import Filters
 
@@ -113,19 +112,19 @@ class AdaIN(FeedForward):
             self._thumbnails = together([thumbnail(frame) for frame in frames], self.device, REDUCTION)
             self._own = statistics(self._encode(self._thumbnails))
 
-    def _full(self, frame: Picture, strength: float, size: float) -> np.ndarray:
+    def _full(self, frame: Frame, strength: float, size: float) -> Frame:
         return self._in_octaves(lambda tile, whole: self._paint(tile, strength), frame, size)
 
-    def _paint(self, tile: Picture, strength: float) -> np.ndarray:
+    def _paint(self, tile: Tensor, strength: float) -> Tensor:
         assert self._wanted is not None
-        features = self._encode(to_tensor(tile, self.device))
+        features = self._encode(tile)
         own = self._own if self._own is not None else statistics(features)
         painted = adain(features, own, torch.lerp(own, self._wanted, strength))
-        out = to_picture(self._decoder(painted.to(self.dtype)))
+        out = self._decoder(painted.to(self.dtype)).float()
         if strength == 1:
             return out
-        plain = to_picture(self._decoder(features.to(self.dtype)))
-        return out + np.float32(1 - strength) * (tile - plain)
+        plain = self._decoder(features.to(self.dtype)).float()
+        return out + (1 - strength) * (tile - plain)
 
     def _encode(self, x: Tensor) -> Tensor:
         return self._vgg(x, (LAYER,))[LAYER].float()

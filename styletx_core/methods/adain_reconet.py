@@ -9,12 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from .. import weights as files
 from . import components
 from .adain_reconet_net import REDUCTION, Layer, Layers, Network, Statistics, fold, run, run_folded
 from .base import SMALLEST, Picture
-from .feedforward import FeedForward
+from .feedforward import FeedForward, Frame
 from .frames import thumbnail, to_picture, to_tensor, together
 from .knots import knots
 from .strokes import resized
@@ -31,9 +32,9 @@ class AdaINReCoNet(FeedForward):
     """The headline method: AdaIN (Huang and Belongie 2017) combined with ReCoNet (Gao et al. 2018)."""
 
     grid = REDUCTION
-    _codes: dict[int, tuple[Picture, torch.Tensor]]  # of style pictures, by the array's id; held, so that ids last
+    _codes: dict[int, tuple[Picture, Tensor]]  # of style pictures, by the array's id; held, so that ids last
     _mix: tuple[tuple[int, float], ...] = ()  # ids of the styles in use, and their shares
-    _own: torch.Tensor | None = None  # the shot's own, where its statistics are fixed
+    _own: Tensor | None = None  # the shot's own, where its statistics are fixed
     _paths: dict[tuple[tuple[int, float], ...], Layers]  # content paths ready to run, by mix
     _knots: dict[tuple[tuple[int, float], ...], list[Statistics]]  # the shot's statistics, by mix
 
@@ -58,7 +59,7 @@ class AdaINReCoNet(FeedForward):
         self._mix = tuple((id(picture), weight) for picture, weight in styles)
 
     @property
-    def _code(self) -> torch.Tensor:
+    def _code(self) -> Tensor:
         """The code of the styles in use, (CODE,)."""
         return torch.stack([self._codes[key][1] * weight for key, weight in self._mix]).sum(0)
 
@@ -75,27 +76,31 @@ class AdaINReCoNet(FeedForward):
             self._thumbnails = together(thumbnails, self.device, REDUCTION)
             self._own = torch.stack(codes).mean(0)
 
-    def _full(self, frame: Picture, strength: float, size: float) -> np.ndarray:
+    def _full(self, frame: Frame, strength: float, size: float) -> Frame:
+        if components.plain(self.options):
+            return self._styled(frame, strength, size)
+        if isinstance(frame, Tensor):  # components are parted on the processor
+            found = components.painted(lambda amount: to_picture(self._styled(frame, amount, size)), to_picture(frame),
+                                       strength, self.options, self.tiling.wrap)  # fmt: skip
+            return to_tensor(found, self.device)
         return components.painted(
             lambda amount: self._styled(frame, amount, size), frame, strength, self.options, self.tiling.wrap
         )
 
-    def _styled(self, frame: Picture, amount: float, size: float) -> np.ndarray:
+    def _styled(self, frame: Frame, amount: float, size: float) -> Frame:
         """The frame with so much of the style; may leave 0..1."""
         out = self._paint(frame, amount, size)
         if amount < 1:
             # what the network misses of the frame in the frame's own style is given back in full at strength 0, so
             # that the result goes to the very frame without the double exposure of a cross-fade
-            out = out + np.float32(1 - amount) * (frame - self._paint(frame, 0.0, size))
+            out = out + float(1 - amount) * (frame - self._paint(frame, 0.0, size))
         return out
 
-    def _paint(self, frame: Picture, amount: float, size: float) -> np.ndarray:
+    def _paint(self, frame: Frame, amount: float, size: float) -> Frame:
         """The frame painted in one strength; may leave 0..1."""
-        return self._in_octaves(
-            lambda tile, whole: to_picture(self._run(to_tensor(tile, self.device), whole, amount)), frame, size
-        )  # fmt: skip
+        return self._in_octaves(lambda tile, whole: self._run(tile, whole, amount), frame, size)
 
-    def _run(self, x: torch.Tensor, frame: Picture, amount: float) -> torch.Tensor:
+    def _run(self, x: Tensor, frame: Picture | Tensor, amount: float) -> Tensor:
         if self._thumbnails is not None and self._own is not None:
             parts = {key: weight * amount for key, weight in self._mix} if amount > 0 else {}
             parts |= {_OWN: 1 - amount} if amount < 1 else {}
@@ -108,10 +113,11 @@ class AdaINReCoNet(FeedForward):
             return run_folded(x.to(self.dtype), self._paths[key])
         code = self._code
         if amount < 1:
-            code = code * amount + self._encode(frame) * (1 - amount)
+            seen = to_picture(frame) if isinstance(frame, Tensor) else frame
+            code = code * amount + self._encode(seen) * (1 - amount)
         return run(x, self._network.assemble(code))[0]
 
-    def _mixed(self, parts: Mapping[int, float]) -> torch.Tensor:
+    def _mixed(self, parts: Mapping[int, float]) -> Tensor:
         """The code of styles, and of the shot's own, in these parts."""
         assert self._own is not None
         return torch.stack([(self._own if k == _OWN else self._codes[k][1]) * part for k, part in parts.items()]).sum(0)
@@ -140,7 +146,7 @@ class AdaINReCoNet(FeedForward):
         weight = layer.weight.to(self.dtype).contiguous(memory_format=torch.channels_last)
         return Layer(weight, None, layer.shift.to(self.dtype))
 
-    def _encode(self, picture: Picture) -> torch.Tensor:
+    def _encode(self, picture: Picture) -> Tensor:
         height, width = picture.shape[:2]
         scale = STYLE_SIDE / min(height, width)
         if max(height, width) * scale > _LONGEST_STYLE:  # a strip: its shorter side is seen smaller
@@ -151,7 +157,7 @@ class AdaINReCoNet(FeedForward):
         return self._network.style(to_tensor(picture, self.device))
 
 
-def _weighed(shares: Sequence[float], tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+def _weighed(shares: Sequence[float], tensors: Sequence[Tensor]) -> Tensor:
     if len(shares) == 1:
         return tensors[0]
     return torch.stack([tensor * share for share, tensor in zip(shares, tensors, strict=True)]).sum(0)

@@ -237,7 +237,13 @@ def run_folded(picture: Tensor, layers: Layers) -> Tensor:
 
     def conv(layer: Layer, x: Tensor, stride: int = 1, upsample: bool = False) -> Tensor:
         x = F.conv2d(_pad(x), layer.weight, layer.shift, stride)
-        return F.pixel_shuffle(x, 2) if upsample else x
+        if not upsample:
+            return x
+        # on a graphics card a shuffle forgets that channels come last, and all that follows would be copied
+        last = x.is_contiguous(memory_format=torch.channels_last)
+        return F.pixel_shuffle(x, 2).contiguous(
+            memory_format=torch.channels_last if last else torch.contiguous_format
+        )  # fmt: skip
 
     return _path(picture, layers, conv)[0]
 

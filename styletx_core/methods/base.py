@@ -77,6 +77,8 @@ class Method(ABC):
     tiling: may be set at any time; the default paints very large pictures in tiles.
     """
 
+    clipped = False  # whether what `_sized` gives is within 0..1 and nobody else's
+
     def __init__(
         self,
         device: str,
@@ -231,11 +233,14 @@ class Method(ABC):
                 guide = replace(guide, previous=color.gray_picture(guide.previous))
 
         def finished(out: Picture) -> Picture:
+            made = out
             if self._keep_colors == "luminance":
                 out = color.with_chroma(color.luma(out), frame)
             if guide.masks and all(mask is not None for mask in guide.masks):
                 cover = np.minimum(sum(_unique(guide.masks)), 1)[..., None]
                 out = frame + cover * (out - frame)
+            if self.clipped and out is made:
+                return out
             return np.ascontiguousarray(np.clip(out, 0, 1), dtype=np.float32)
 
         with closing(self._steps(seen, strength, guide)) as work:

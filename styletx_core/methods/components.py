@@ -42,8 +42,6 @@ def painted(
     wanted = [float(components[name]) for name in SCALES]
     color = float(components["color"])
     out = paint(strength)
-    if color == 1 and set(wanted) == {1.0}:
-        return out
     lights = {0.0: frame @ _LUMA, strength: out @ _LUMA}
     own = bands(lights[0.0], wrap)
     y = np.zeros(frame.shape[:2], np.float32)
@@ -53,6 +51,11 @@ def painted(
             lights[amount] = paint(amount) @ _LUMA
         y += own[scale] + np.float32(max(share, 1)) * (bands(lights[amount], wrap)[scale] - own[scale])
     return recolored(np.clip(y, 0, 1), out.clip(0, 1), frame, color)
+
+
+def plain(components: Mapping[str, Any]) -> bool:
+    """Whether every component is there as the strength alone gives it."""
+    return all(float(components[name]) == 1 for name in (*SCALES, "color"))
 
 
 def bands(picture: np.ndarray, wrap: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .. import weights as files
 from ..errors import InputError
 from .base import Picture
-from .feedforward import FeedForward
-from .frames import thumbnail, to_picture, to_tensor, together
+from .feedforward import FeedForward, Frame
+from .frames import thumbnail, together
 from .knots import knots
 from .transform_net import REDUCTION, TransformNet
 
@@ -81,7 +80,7 @@ class FixedStyles(FeedForward):
         if frames:
             self._thumbnails = together([thumbnail(frame) for frame in frames], self.device, REDUCTION).to(self.dtype)
 
-    def _full(self, frame: Picture, strength: float, size: float) -> np.ndarray:
+    def _full(self, frame: Frame, strength: float, size: float) -> Frame:
         assert self._now is not None
         path, shares = self._now
         network = self._open(path).network
@@ -97,7 +96,8 @@ class FixedStyles(FeedForward):
                 found.append([share * one for one in self._statistics[path, knot]])
             network.fix([torch.stack(layer).sum(0) for layer in zip(*found, strict=True)])
 
-        def paint(tile: Picture, whole: Picture) -> np.ndarray:
-            return to_picture(network(to_tensor(tile, self.device).to(self.dtype), mix)[0])
+        def paint(tile: Tensor, whole: Picture | Tensor) -> Tensor:
+            painted: Tensor = network(tile.to(self.dtype), mix)[0]
+            return painted
 
-        return frame + np.float32(strength) * (self._in_octaves(paint, frame, size) - frame)
+        return frame + float(strength) * (self._in_octaves(paint, frame, size) - frame)

@@ -11,9 +11,9 @@ import numpy as np
 from ..channels import largest
 from ..tiles import cut, enlarge
 
-_OCTAVE = 0.5  # the largest step from one size to the next
-_DETAIL = 0.03  # of a frame, in 0..1, beside which strokes of its own size do not show
-_AROUND = 1.5  # pixels around that are looked at for it (standard deviation)
+OCTAVE = 0.5  # the largest step from one size to the next
+DETAIL = 0.03  # of a frame, in 0..1, beside which strokes of its own size do not show
+AROUND = 1.5  # pixels around that are looked at for it (standard deviation)
 
 
 def sized(
@@ -34,10 +34,10 @@ def sized(
     """
     height, width = frame.shape[:2]
     if side > min(height, width):
-        large = enlarge(frame, *_size(frame, side / min(height, width), grid), wrap)
+        large = enlarge(frame, *scaled((height, width), side / min(height, width), grid), wrap)
         return cv2.resize(paint(large), (width, height), interpolation=cv2.INTER_AREA)
     out = paint(frame)
-    scale = max(_OCTAVE, side / min(height, width))
+    scale = max(OCTAVE, side / min(height, width))
     small = resized(frame, scale, grid)
     if small.shape != frame.shape:
         forms = sized(paint, small, min(side, min(small.shape[:2])), grid, wrap, calm)
@@ -58,19 +58,20 @@ def _detailed(frame: np.ndarray, wrap: bool) -> np.ndarray:
     height, width = frame.shape[:2]
     margin = min(8, height - 1, width - 1)
     around = cut(frame, (-margin, height + margin), (-margin, width + margin), wrap)
-    edges = largest(np.abs(around - cv2.GaussianBlur(around, (0, 0), _AROUND)))
-    edges = cv2.GaussianBlur(edges, (0, 0), _AROUND)[margin : margin + height, margin : margin + width]
-    return np.asarray(np.clip(edges / _DETAIL, 0, 1)[..., None], np.float32)
+    edges = largest(np.abs(around - cv2.GaussianBlur(around, (0, 0), AROUND)))
+    edges = cv2.GaussianBlur(edges, (0, 0), AROUND)[margin : margin + height, margin : margin + width]
+    return np.asarray(np.clip(edges / DETAIL, 0, 1)[..., None], np.float32)
 
 
 def resized(picture: np.ndarray, scale: float, grid: int = 1) -> np.ndarray:
     """The picture at another scale. grid: the new sides are multiples of it."""
-    height, width = _size(picture, scale, grid)
+    height, width = scaled((picture.shape[0], picture.shape[1]), scale, grid)
     if picture.shape[:2] == (height, width):
         return picture
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
-def _size(picture: np.ndarray, scale: float, grid: int) -> tuple[int, int]:
-    height, width = (max(1, round(side * scale / grid)) * grid for side in picture.shape[:2])
+def scaled(size: tuple[int, int], scale: float, grid: int = 1) -> tuple[int, int]:
+    """Height and width at another scale, as multiples of the grid."""
+    height, width = (max(1, round(side * scale / grid)) * grid for side in size)
     return height, width

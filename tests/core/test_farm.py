@@ -58,6 +58,15 @@ def test_chunks_in_any_order_make_the_same_shot(
     assert finish(job).kept == 12
 
 
+def test_chunks_that_cross_anchors_make_the_same_shot(material: Material, tmp_path: Path) -> None:
+    """Anchors are frames 1, 13, 25 and 30: chunks begin and end between them, and are made out of order."""
+    shot = write_exr(tmp_path / "exr", frames=30)
+    finish(make_job(material, shot, tmp_path / "whole"))
+    for frames in ((10, 14), (24, 30), (1, 9), (15, 23)):
+        finish(chunk(make_job(material, shot, tmp_path / "out"), frames))
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
 def test_a_chunk_has_events_for_its_own_frames(material: Material, shot: Path, tmp_path: Path) -> None:
     events = list(run(chunk(make_job(material, shot, tmp_path), (5, 8))))
     frames = [event for event in events if isinstance(event, FrameDone)]
@@ -173,6 +182,24 @@ def test_a_bundle_names_what_the_job_reads_and_writes(material: Material, shot: 
     script = template["steps"][0]["script"]
     assert f"input.path={{{{Param.Input}}}}{os.sep}shot_####.exr" in script["actions"]["onRun"]["args"]
     assert Job.from_dict(json.loads(script["embeddedFiles"][0]["data"])).input.frames == (2, 11)
+
+
+@pytest.mark.parametrize(("device", "precision"), [("cpu", "auto"), ("auto", "auto"), ("cuda", "float16")])
+def test_a_bundle_asks_for_workers_that_paint_alike(
+    material: Material, shot: Path, tmp_path: Path, device: str, precision: str
+) -> None:
+    job = make_job(material, shot, tmp_path / "out", settings__device=device, settings__precision=precision)
+    write_bundle(job, tmp_path)
+    checked = subprocess.run(
+        [Path(sys.executable).parent / "openjd", "check", tmp_path / "template.json"], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    step = json.loads((tmp_path / "template.json").read_text())["steps"][0]
+    amounts = {one["name"].removeprefix("amount.worker."): one["min"] for one in step["hostRequirements"]["amounts"]}
+    assert set(amounts) == ({"memory", "gpu", "gpu.memory"} if device == "cuda" else {"memory"})
+    assert amounts.get("gpu", 1) == 1 and all(value > 0 for value in amounts.values())
+    given = Job.from_dict(json.loads(step["script"]["embeddedFiles"][0]["data"])).settings
+    assert given == replace(job.settings, precision="float32" if precision == "auto" else precision)
 
 
 def test_fields_of_a_job_file_can_be_set(material: Material, shot: Path, tmp_path: Path) -> None:

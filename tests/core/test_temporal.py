@@ -204,6 +204,16 @@ def test_pieces_cover_a_shot_and_share_their_anchors(count: int, first: int) -> 
     assert all((count > 1) < len(piece.frames) <= EVERY + 1 and set(piece.own) <= set(piece.frames) for piece in found)
 
 
+@given(st.integers(0, SIZE), st.integers(0, SIZE), st.floats(-5, 5), st.floats(-5, 5))
+@settings(deadline=None, max_examples=20)
+def test_what_stands_still_is_sampled_to_the_same_bits(bottom: int, right: int, dx: float, dy: float) -> None:
+    offset, picture = np.zeros((SIZE, SIZE, 2), np.float32), texture(13)
+    offset[bottom:, :right] = dx, dy
+    at = grid(SIZE, SIZE) + offset
+    wanted = cv2.remap(picture, at, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    np.testing.assert_array_equal(warp(picture, offset, "lanczos"), wanted)
+
+
 def test_temporal_error_is_zero_along_the_true_motion() -> None:
     picture = cv2.GaussianBlur(texture(12), (0, 0), 4)
     moved = warp(picture, shift(2, 3).offset)

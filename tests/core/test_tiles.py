@@ -150,6 +150,7 @@ def test_the_estimate_grows_with_what_is_painted() -> None:
     assert estimate(3840, 2160, tile=1024).host < large.host
     assert estimate(3840, 2160, shot=False).host < large.host
     assert estimate(3840, 2160, device="cuda").device > 0
+    assert estimate(3840, 2160, device="cuda", precision="float32").device > estimate(3840, 2160, device="cuda").device
     assert estimate(1280, 720, size=0.25).host > 1.2 * estimate(1280, 720).host
     assert estimate(3840, 2160, size=0.5) == large  # its forms come from a smaller frame in any case
     assert estimate(8192, 8192, shot=False).host < 8 * 2**30
