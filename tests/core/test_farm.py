@@ -78,8 +78,8 @@ def test_a_killed_chunk_is_made_again(material: Material, shot: Path, whole: dic
     job = make_job(material, shot, tmp_path / "out")
     finish(chunk(job, (1, 4)))
     process = start(chunk(job, (5, 12)), tmp_path / "job.json")
-    while process.poll() is None and not (tmp_path / "out" / "shot_0006.exr").exists():
-        time.sleep(0.01)
+    while process.poll() is None and not (tmp_path / "out" / "shot_0005.exr").exists():
+        time.sleep(0.001)
     process.kill()
     process.wait()
     assert len(contents(tmp_path / "out")) < 12
