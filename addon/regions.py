@@ -55,8 +55,9 @@ class StyleTXRegion(bpy.types.PropertyGroup):
     )
     invert: BoolProperty(name="Invert", description="Everywhere else instead", options=set())  # type: ignore[valid-type]
     style: StringProperty(  # type: ignore[valid-type]
-        name="Style", description="The picture in whose style this part is painted", subtype="FILE_PATH"
-    )
+        name="Style", description="The picture in whose style this part is painted", subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
