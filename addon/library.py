@@ -143,13 +143,14 @@ def add(source: Path) -> Path:
         bpy.data.images.remove(image)
 
 
-def add_image(image: bpy.types.Image, scene: bpy.types.Scene, name: str = "") -> Path:
+def add_image(image: bpy.types.Image, scene: bpy.types.Scene, name: str = "", file: str = "") -> Path:
     """Save a picture data-block among the user's own styles, as the image editor shows it in that scene.
 
     Returns the file. Raises InputError.
     """
-    target = _free(Path(name or image.name).stem, ".png")
-    image_files.save(image, scene, target, image_files.SEEN)
+    target = _free(Path(name or file or image.name).stem, ".png")
+    image_files.save(image, scene, target, image_files.SEEN, file)
+    changed()
     return target
 
 

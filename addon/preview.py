@@ -114,9 +114,10 @@ class PreviewRun(Run):
 class PictureRun(PreviewRun):
     """Paint the picture that an image editor shows."""
 
-    def __init__(self, scene: bpy.types.Scene, windowed: bool, image: bpy.types.Image) -> None:
+    def __init__(self, scene: bpy.types.Scene, windowed: bool, image: bpy.types.Image, file: str) -> None:
+        """file: the one to take of an image sequence."""
         super().__init__(scene, None, windowed)
-        self._image = image.name_full
+        self._image, self._file = image.name_full, file
 
     @property
     def kind(self) -> str:
@@ -137,7 +138,7 @@ class PictureRun(PreviewRun):
         seen = image_files.through_view(image)
         linear = seen or image.is_float
         path = _folder(scene) / f"picture.{'exr' if linear else 'png'}"
-        image_files.save(image, scene, path, image_files.LINEAR if linear else image_files.SEEN)
+        image_files.save(image, scene, path, image_files.LINEAR if linear else image_files.SEEN, self._file)
         yield from self._start_worker()
         painting = yield from look.prepare(self, [scene.frame_current], path.parent, parts=False)
         yield from self._paint_pair(path, painting, linear, None if seen else PLAIN_VIEW)

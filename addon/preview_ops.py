@@ -11,7 +11,7 @@ from . import preview, run
 from .mixins import Result, register_classes_factory
 from .operators import Paint
 from .properties import state_of
-from .style_ops import OnImage, shown_image
+from .style_ops import OnImage, shown_file, shown_image
 
 
 class _Shown(Paint):
@@ -43,7 +43,7 @@ class STYLETX_OT_stylize_image(OnImage, _Shown, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def make(self, context: bpy.types.Context) -> run.Run:
-        return preview.PictureRun(context.scene, self._windowed, shown_image(context))
+        return preview.PictureRun(context.scene, self._windowed, shown_image(context), shown_file(context))
 
 
 class STYLETX_OT_play_result(bpy.types.Operator):
