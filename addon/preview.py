@@ -63,17 +63,17 @@ class PreviewRun(Run):
             raise InputError(f"Frame {frame} is below 0: only frames from 0 on can be painted.")
         self.notices += rendering.check(scene, [frame])
         self.notices += scene_job.view_notices(scene)
-        look.check(scene, [frame])
         layer = wiring.source_layer(scene)
         folder = _folder(scene)
         yield from self._start_worker()
         sides = [SIDE] if min(shots.resolution(scene)) > SIDE else []
+        look.check(scene, [frame], layer)
         if not sides or state_of(scene).preview_full:
             sides.append(0)
         for side in sides:
             path = folder / f"{'small' if side else 'full'}.exr"
             yield from self._render_once(layer, frame, path, side)
-            painting = yield from look.prepare(self, [frame], folder / "masks")
+            painting = yield from look.prepare(self, [frame], folder / "masks", layer=layer)
             yield from self._paint_pair(path, painting, True, None)
 
     def _render_once(self, layer: str, frame: int, path: Path, side: int) -> Steps:

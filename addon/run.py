@@ -187,12 +187,13 @@ class Run:
             raise InputError(f"Frame {frames[0]} is below 0: only frames from 0 on can be painted.")
         self.notices += [] if sequence else rendering.check(scene, frames)
         self.notices += scene_job.check(scene)
-        look.check(scene, frames)
         layer = wiring.source_layer(scene)
         folders, notices = scene_job.folders(scene, self.frame is not None)
         self.notices += notices
         source = scene_job.sequence_source(scene) if sequence else folders.render
 
+        rendered = None if sequence else layer
+        look.check(scene, frames, rendered)
         # before hours of rendering, not after: is there a worker that can paint?
         yield from self._start_worker()
         if not sequence:
@@ -202,7 +203,7 @@ class Run:
             yield from self._render(layer, frames, folders)
         motion, why = scene_job.motion_source(self.scene, cameras)
         self.notices += [why] if why else []
-        painting = yield from look.prepare(self, frames, folders.base / "masks")
+        painting = yield from look.prepare(self, frames, folders.base / "masks", layer=rendered)
         job = scene_job.gather(self.scene, painting, source, (frames[0], frames[-1]), camera, motion, folders.painted)
         yield from self._paint(job)
         self._wire(layer)

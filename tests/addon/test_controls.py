@@ -136,8 +136,19 @@ def test_regions_are_painted_in_their_own_styles(blender: Blender, tmp_path: Pat
     top = np.abs(painted["image"] - plain)[..., :3].max(-1) > 1e-6
     assert top[:24].any() and not top[40:].any(), "white is inside"
     assert seen["mask change"] == []
+    assert cryptomattes(tmp_path) == 4, "as deep as the view layer's own"
 
-    words = {"nothing chosen": "object", "no style": "Ball [1]", "empty": "Empty", "no style elsewhere": "style"}
+    for name in ("object instanced", "collection instanced", "material instanced"):
+        assert seen[name]["error"] == "", (name, seen[name]["error"])
+        part = np.abs(pixels(seen[name]["path"]) - pixels(seen["object instanced"]["path"]))
+        assert part.max() <= 1 / 255, "an object, its collection and its material are the same pixels"
+    words = {"nothing chosen": "object", "no style": "Ball [1]", "empty": "Empty", "no style elsewhere": "style",
+             "camera active": "no object", "a camera": "'Camera' of a region is nothing that renders",
+             "object elsewhere": "'Far' of a region is not in the view layer",
+             "collection elsewhere": "'Parts' of a region is not in the view layer",
+             "material elsewhere": "'Alone' of a region is not in the view layer",
+             "object excluded": "'Far' of a region is not in the view layer",
+             "movie as a mask": "is a movie", "sequence as a mask": "cannot be read as masks"}  # fmt: skip
     for name, word in words.items():
         error = seen[name]["error"]
         assert word in error and "\n" not in error and "unexpectedly" not in error, (name, error)
