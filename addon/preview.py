@@ -63,6 +63,8 @@ class PreviewRun(Run):
             raise InputError(f"Frame {frame} is below 0: only frames from 0 on can be painted.")
         self.notices += rendering.check(scene, [frame])
         self.notices += scene_job.view_notices(scene)
+        if self.windowed:
+            rendering.check_images()
         layer = wiring.source_layer(scene)
         folder = _folder(scene)
         yield from self._start_worker()

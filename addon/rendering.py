@@ -60,6 +60,25 @@ def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
     return notices
 
 
+def check_images() -> None:
+    """Raise InputError for painted pixels that are in no file yet: the Blender that renders beside lacks them.
+
+    Only where a render may show them: brushes, editors and the compositor do not count.
+    """
+    painted = {image for image in bpy.data.images if image.is_dirty and image.source in ("FILE", "GENERATED", "TILED")}
+    found: Any = bpy.data.user_map(subset=painted) if painted else {}
+    for image, users in found.items():
+        if any(user.id_type not in _UNSEEN and getattr(user, "type", "") != "COMPOSITING" for user in users):
+            raise InputError(
+                f"Save or pack the image '{image.name}' first: it is painted, and the Blender that renders beside the "
+                "window reads the file, where its new pixels are not."
+            )
+
+
+_UNSEEN = {"SCENE", "SCREEN", "WORKSPACE", "WINDOWMANAGER", "BRUSH", "CAMERA"}
+"""Types of data-blocks whose images no render of ours shows."""
+
+
 class FrameStore:
     """The directory of rendered frames, and the record of what scene they were rendered from."""
 

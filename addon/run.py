@@ -185,7 +185,10 @@ class Run:
         frames = [self.frame] if self.frame is not None else shots.frames_of(scene)
         if frames[0] < 0:
             raise InputError(f"Frame {frames[0]} is below 0: only frames from 0 on can be painted.")
-        self.notices += [] if sequence else rendering.check(scene, frames)
+        if not sequence:
+            self.notices += rendering.check(scene, frames)
+            if self.windowed:
+                rendering.check_images()
         self.notices += scene_job.check(scene)
         layer = wiring.source_layer(scene)
         folders, notices = scene_job.folders(scene, self.frame is not None)

@@ -17,7 +17,7 @@ import bpy
 from styletx_core import events
 from styletx_core.errors import InputError
 
-from . import keyed, library, look, rendering, strip_frames, strip_place, strips
+from . import compat, keyed, library, look, rendering, strip_frames, strip_place, strips
 from .properties import state_of
 from .run import Run, Steps
 
@@ -50,6 +50,12 @@ class StripRun(Run):
         self.notices += notices
         library.chosen(state_of(self.scene))
         keyed.check(self.scene, [min(target.first for target in targets), max(target.end for target in targets) - 1])
+        if self.windowed and any(
+            leaf.type == "SCENE"
+            for target in targets
+            for leaf in strips.leaves(compat.all_strips(self.scene.sequence_editor)[target.name])
+        ):
+            rendering.check_images()
         yield from self._start_worker()
         for target in targets:
             self._check_memory(target.size, not target.still)
