@@ -211,6 +211,8 @@ def draw_run(layout: bpy.types.UILayout, width: int) -> None:
             text += f", {run.current.seconds:.1f} s a frame"
         if run.current.eta:
             text += f", {_duration(run.current.eta)} left"
+        if run.current.memory is not None:
+            text += f", about {run.current.memory:.1f} GB of memory"
         wrapped(layout.column(align=True), text, width)
     elif run.last is not None and run.last.state == "FAILED":
         box = layout.box().column(align=True)

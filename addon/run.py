@@ -22,7 +22,7 @@ from styletx_core import __version__ as VERSION
 from styletx_core import events, memory
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
-from . import jobs, look, rendering, scene_job, shots, stale, wiring, worker_client
+from . import jobs, keyed, look, rendering, scene_job, shots, stale, wiring, worker_client
 from .preferences import device_sentence, missing_sentence, vgg_sentence, worker_python
 from .properties import freeze, key_of, result_key, state_of, using
 
@@ -80,6 +80,7 @@ class Run:
         self.progress = 0.0
         self.eta: float | None = None
         self.seconds: float | None = None  # a frame
+        self.memory: float | None = None  # GB that painting takes at its peak, about
         self.notices: list[str] = []
         self.error = ""
         self.log = ""
@@ -191,16 +192,16 @@ class Run:
                 rendering.check_images()
         self.notices += scene_job.check(scene)
         layer = wiring.source_layer(scene)
+        rendered = None if sequence else layer
+        look.check(scene, frames, rendered)
         folders, notices = scene_job.folders(scene, self.frame is not None)
         self.notices += notices
         source = scene_job.sequence_source(scene) if sequence else folders.render
 
-        rendered = None if sequence else layer
-        look.check(scene, frames, rendered)
         # before hours of rendering, not after: is there a worker that can paint?
         yield from self._start_worker()
         if not sequence:
-            self._check_memory(shots.resolution(self.scene), len(frames) > 1)
+            yield from self._check_memory(shots.resolution(self.scene), frames)
         camera, cameras = yield from self._camera(frames, folders, source if sequence else None)
         if not sequence:
             yield from self._render(layer, frames, folders)
@@ -222,18 +223,33 @@ class Run:
         self._devices = pong.get("devices") or []
         self.note(f"Worker: Python {pong['python']}, PyTorch {pong['torch']}, {pong['device']} ({pong['device_name']})")
 
-    def _check_memory(self, size: tuple[int, int], shot: bool) -> None:
+    def _check_memory(self, size: tuple[int, int], frames: list[int]) -> Steps:
         """Raise InputError where painting pictures of this width and height cannot fit, whatever is closed."""
         if not all(size):  # Blender does not know how large a multilayer EXR is
             return
-        state = state_of(self.scene)
-        need = memory.estimate(*size, method=state.method, device="cpu", shot=shot).host / memory.GIB
-        self.note(f"Memory: about {need:.1f} GB for {size[0]}x{size[1]} with {state.method}")
+        method, stroke = state_of(self.scene).method, state_of(self.scene).size
+        clock = time.monotonic()
+        for number, (_, values) in enumerate(keyed.sample(self.scene, frames)):
+            found = values.get("size", stroke)
+            stroke = min(stroke, found) if number else found
+            if time.monotonic() - clock > look.STEP:
+                yield
+                clock = time.monotonic()
+
+        def need(stroke: float) -> float:
+            known = memory.estimate(*size, method=method, device="cpu", shot=len(frames) > 1, size=stroke)
+            return known.host / memory.GIB
+
+        self.memory = need(stroke)
+        enlarged = self.memory > need(1.0)  # small strokes are painted on an enlarged frame
+        what = f"{size[0]}x{size[1]} pixels with {method}" + (f" at Stroke Size {stroke:.2f}" if enlarged else "")
+        self.note(f"Memory: about {self.memory:.1f} GB for {what}")
         there = next((found["memory_gb"] for found in self._devices if found["device"] == "cpu"), None)
-        if there is not None and need > there:
+        if there is not None and self.memory > there:
+            cure = "raise Stroke Size, lower the resolution," if enlarged else "lower the resolution,"
             raise InputError(
-                f"Painting {size[0]}x{size[1]} pixels with {state.method} takes about {need:.0f} GB of memory, and "
-                f"this machine has {there:.0f}: lower the resolution, or choose another method."
+                f"Painting {what} takes about {self.memory:.0f} GB of memory, and this machine has {there:.0f}: "
+                f"{cure} or choose another method."
             )
 
     def _camera(

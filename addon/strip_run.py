@@ -58,7 +58,8 @@ class StripRun(Run):
             rendering.check_images()
         yield from self._start_worker()
         for target in targets:
-            self._check_memory(target.size, not target.still)
+            frames = [target.first] if target.still else list(range(target.first, target.end))
+            yield from self._check_memory(target.size, frames)
         for number, target in enumerate(targets, 1):
             self.subject = target.name if len(targets) == 1 else f"{target.name} ({number} of {len(targets)})"
             if not target.files:
