@@ -31,6 +31,8 @@ from .shots import TEMPORARY, camera_at, is_temporary, resolution
 
 RECORD = "rendered.json"
 STEM = "frame_"
+RANKS = 6
+"""Names that a pixel has in Cryptomatte at least, Blender's own default: with fewer, hair and glass lose coverage."""
 NICE = 5
 """How far a Blender that renders beside the interface stands back, as the worker does."""
 
@@ -293,7 +295,7 @@ def _copy(scene: bpy.types.Scene, layer: str, frame: int, path: Path, side: int)
             # regions may be asked for later, and no frame is to be rendered again for that
             view_layer.use_pass_cryptomatte_object = True
             view_layer.use_pass_cryptomatte_material = True
-            view_layer.pass_cryptomatte_depth = 2
+            view_layer.pass_cryptomatte_depth = max(view_layer.pass_cryptomatte_depth, RANKS)
     copy.camera = camera_at(scene, frame)
     return copy
 

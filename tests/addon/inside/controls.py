@@ -283,6 +283,7 @@ def regions() -> dict[str, Any]:
     """Two objects in two styles; every kind of region; what is missing."""
     made = scene(1, SIZE)
     made.frame_set(1)
+    made.view_layers[0].pass_cryptomatte_depth = 8
     ball = _ball()
     bpy.context.view_layer.update()
     state = made.styletx
@@ -348,9 +349,9 @@ def regions() -> dict[str, Any]:
     state.elsewhere, state.style = "STYLE", ""
     add("OBJECT", "ink", object=ball)
     paint("no style elsewhere")
-    result["scenes"] = [other.name for other in bpy.data.scenes]
     state.elsewhere, state.style = "ORIGINAL", shipped["oil"]
     outside(add, paint)
+    result["scenes"] = [other.name for other in bpy.data.scenes]
     return result
 
 
