@@ -61,15 +61,16 @@ class PreviewRun(Run):
         stale.hear(scene)
         if frame < 0:
             raise InputError(f"Frame {frame} is below 0: only frames from 0 on can be painted.")
+        scene_job.check_views(scene)
         self.notices += rendering.check(scene, [frame])
-        self.notices += scene_job.view_notices(scene)
         if self.windowed:
             rendering.check_images()
+        self.notices += scene_job.view_notices(scene)
         layer = wiring.source_layer(scene)
+        look.check(scene, [frame], layer)
         folder = _folder(scene)
         yield from self._start_worker()
         sides = [SIDE] if min(shots.resolution(scene)) > SIDE else []
-        look.check(scene, [frame], layer)
         if not sides or state_of(scene).preview_full:
             sides.append(0)
         for side in sides:

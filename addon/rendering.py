@@ -47,8 +47,6 @@ def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
         camera = camera_at(scene, frame)
         if camera is None or camera.type != "CAMERA":
             raise InputError(f"Scene '{scene.name}' has no camera at frame {frame}: choose one in its properties.")
-    if render.use_multiview:
-        raise InputError("Stereoscopy is on: StyleTX paints one eye only, so switch it off in the output properties.")
     if render.use_border and render.use_crop_to_border:
         raise InputError("The render region is cropped: switch off 'Crop to Render Region' in the output properties.")
     if not compat.working_space_is_rec709():
