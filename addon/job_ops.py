@@ -31,7 +31,7 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
     bl_idname = "styletx.resume_job"
     bl_label = "Resume"
     bl_description = "Go on with a job that was interrupted, with the settings it was started with"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
     job: StringProperty(  # type: ignore[valid-type]
         name="Job", description="Name of the job; none: the last one that was interrupted", options={"SKIP_SAVE"}

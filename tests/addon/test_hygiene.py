@@ -48,6 +48,13 @@ def test_texts_are_written_as_blender_does(seen: Any) -> None:
         assert found["label"] == found["label"].strip() and found["label"][:1].isupper(), name
 
 
+def test_what_goes_on_in_a_window_is_not_repeated(seen: Any) -> None:
+    """Repeat Last calls an operator without its window: it would block until all is painted."""
+    modal = {name: found["options"] for name, found in seen["operators"].items() if found["modal"]}
+    assert len(modal) >= 7 and not [name for name, options in modal.items() if "REGISTER" in options]
+    assert [name for name, options in modal.items() if "UNDO" not in options] == ["test_worker"]
+
+
 def test_panels_are_in_one_tab(seen: Any) -> None:
     assert {found["category"] for found in seen["panels"].values()} <= {"StyleTX", ""}
     assert all(found["label"] for found in seen["panels"].values())

@@ -27,7 +27,8 @@ def everything() -> dict[str, Any]:
         rna = getattr(bpy.ops.styletx, name).get_rna_type()
         cls = getattr(bpy.types, f"STYLETX_OT_{name}")
         operators[name] = {"label": rna.name, "description": rna.description, "properties": _properties(rna),
-                           "options": sorted(getattr(cls, "bl_options", ()))}  # fmt: skip
+                           "options": sorted(getattr(cls, "bl_options", ())),
+                           "modal": hasattr(cls, "modal")}  # fmt: skip
     panels = {}
     for name in dir(bpy.types):
         cls = getattr(bpy.types, name)
