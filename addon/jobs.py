@@ -30,6 +30,8 @@ GONE_SECONDS = 20.0
 CLICK_SECONDS = 1.0
 """A button that is pressed again within this was clicked twice by habit."""
 KEEP_DAYS = 30.0
+LOOK_SECONDS = 1.0
+"""How old a list may be that panels show: they are drawn many times a second."""
 ENDED = 10
 """Runs that have ended and are still shown, with their logs."""
 
@@ -39,6 +41,7 @@ ended: deque[Run] = deque(maxlen=ENDED)
 
 
 def new_id() -> str:
+_listed: tuple[float, list[dict[str, Any]]] | None = None
     """A name for a run that no other has, in no Blender."""
     return uuid.uuid4().hex[:12]
 
@@ -49,6 +52,7 @@ def enter(run: Run) -> None:
     for note in interrupted():
         if all(note[key] == value for key, value in _what(run).items()):
             forget(note["id"])  # done again, so nothing is left to go on with
+    _tidy()
     write(run)
 
 
@@ -111,6 +115,8 @@ def write(run: Run, over: bool = False) -> None:
     run.renewed = time.monotonic()
     if not run.resumable or not bpy.data.filepath:  # what was never saved is gone after a restart
         return
+    global _listed
+    _listed = None
     note = {
         **_what(run), "id": run.id, "label": run.label, "settings": run.settings, "rendered": run.rendered,
         "progress": round(run.progress, 3),
@@ -139,29 +145,71 @@ def forget(job: str) -> None:
         (folder() / f"{job}.json").unlink(missing_ok=True)
 
 
+    global _listed
+    _listed = None
 def interrupted() -> list[dict[str, Any]]:
     """Notes of runs that no Blender works on any more, the newest first."""
     found = []
     with contextlib.suppress(OSError, ValueError):
         for path in folder().glob("*.json"):
             note = _read(path)
-            age = time.time() - note.get("time", 0.0)
-            if not note or age > KEEP_DAYS * 86400:
-                path.unlink(missing_ok=True)
-            elif (note["over"] or age > GONE_SECONDS) and all(run.id != note["id"] for run in queue):
+            if note and all(run.id != note["id"] for run in queue) and (
+                note["over"] or (time.time() - note["time"] > GONE_SECONDS and not _works_on(note))
+            ):
                 found.append(note)
     return sorted(found, key=lambda note: -note["time"])
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A note; {} where it is none."""
+    """A note; {} where it is none, or too old."""
     wanted = {"id", "label", "kind", "blend", "scene", "frame", "strips", "settings", "rendered", "error", "over",
               "time"}  # fmt: skip
+def listed() -> list[dict[str, Any]]:
+    """The same, from the disk once a second at most: for panels, and whether a button can be pressed."""
+    global _listed
+    if _listed is None or time.monotonic() - _listed[0] > LOOK_SECONDS:
+        _listed = time.monotonic(), interrupted()
+    return _listed[1]
+
+
+def _works_on(note: dict[str, Any]) -> bool:
+    """Whether the Blender that wrote a note is known to run, as another process of this computer."""
+    process = note.get("process")
+    # on Windows `os.kill` would end it
+    if not process or process[0] == os.getpid() or note.get("host") != platform.node() or os.name != "posix":
+        return False
+    try:
+        os.kill(process[0], 0)
+    except PermissionError:
+        pass  # another user's
+    except OSError:
+        return False
+    return process == _process(process[0])
+
+
+def _process(pid: int) -> list[int]:
+    """A process: its id, and when it began where Linux tells, for ids are used again."""
+    began = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        began = int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19])
+    return [pid, began]
+
+
+def _tidy() -> None:
+    """Remove notes that are too old, or none."""
+    with contextlib.suppress(OSError, ValueError):
+        for path in folder().glob("*.json"):
+            if not _read(path):
+                path.unlink(missing_ok=True)
+
+
     try:
         note = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return note if isinstance(note, dict) and wanted <= note.keys() else {}
+    if not isinstance(note, dict) or not wanted <= note.keys() or time.time() - note["time"] > KEEP_DAYS * 86400:
+        return {}
+    return note
 
 
 def register() -> None:
@@ -171,3 +219,5 @@ def register() -> None:
 def unregister() -> None:
     queue.clear()
     ended.clear()
+    global _listed
+    _listed = None
