@@ -3,13 +3,16 @@
 
 Notes lie in the extension's folder of the user, outside the .blend: a file for each run that is not done. A run that
 works, or waits, renews its note again and again; one that has not been renewed for a while belongs to a Blender that
-is gone. The painted frames themselves are beside the .blend: the engine finds the finished ones and goes on there.
+is gone, unless that is known to run: a frame may take it long. The painted frames themselves are beside the .blend: the
+engine finds the finished ones and goes on there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import platform
 import time
 import uuid
 from collections import deque
@@ -27,21 +30,21 @@ if TYPE_CHECKING:
 RENEW_SECONDS = 5.0
 GONE_SECONDS = 20.0
 """After this long without being renewed a note belongs to a Blender that is gone."""
+LOOK_SECONDS = 1.0
+"""How old a list may be that panels show: they are drawn many times a second."""
 CLICK_SECONDS = 1.0
 """A button that is pressed again within this was clicked twice by habit."""
 KEEP_DAYS = 30.0
-LOOK_SECONDS = 1.0
-"""How old a list may be that panels show: they are drawn many times a second."""
 ENDED = 10
 """Runs that have ended and are still shown, with their logs."""
 
 queue: list[Run] = []
 """The first one works, the others wait."""
 ended: deque[Run] = deque(maxlen=ENDED)
+_listed: tuple[float, list[dict[str, Any]]] | None = None
 
 
 def new_id() -> str:
-_listed: tuple[float, list[dict[str, Any]]] | None = None
     """A name for a run that no other has, in no Blender."""
     return uuid.uuid4().hex[:12]
 
@@ -49,10 +52,10 @@ _listed: tuple[float, list[dict[str, Any]]] | None = None
 def enter(run: Run) -> None:
     """Stand in line."""
     queue.append(run)
+    _tidy()
     for note in interrupted():
         if all(note[key] == value for key, value in _what(run).items()):
             forget(note["id"])  # done again, so nothing is left to go on with
-    _tidy()
     write(run)
 
 
@@ -112,15 +115,16 @@ def folder() -> Path:
 
 def write(run: Run, over: bool = False) -> None:
     """Note a run, or renew its note. over: it does not go on by itself."""
+    global _listed
+    _listed = None
     run.renewed = time.monotonic()
     if not run.resumable or not bpy.data.filepath:  # what was never saved is gone after a restart
         return
-    global _listed
-    _listed = None
     note = {
         **_what(run), "id": run.id, "label": run.label, "settings": run.settings, "rendered": run.rendered,
         "progress": round(run.progress, 3),
         "phase": run.phase, "error": run.error, "over": over, "time": time.time(),
+        "host": platform.node(), "process": _process(os.getpid()),
     }  # fmt: skip
     # a full disk must not end the work because of a note
     with contextlib.suppress(OSError, StyleTXError, ValueError), atomic_path(folder() / f"{run.id}.json") as temporary:
@@ -141,12 +145,12 @@ def renew(run: Run) -> None:
 
 def forget(job: str) -> None:
     """Remove a run's note."""
+    global _listed
+    _listed = None
     with contextlib.suppress(OSError, ValueError):
         (folder() / f"{job}.json").unlink(missing_ok=True)
 
 
-    global _listed
-    _listed = None
 def interrupted() -> list[dict[str, Any]]:
     """Notes of runs that no Blender works on any more, the newest first."""
     found = []
@@ -160,10 +164,6 @@ def interrupted() -> list[dict[str, Any]]:
     return sorted(found, key=lambda note: -note["time"])
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A note; {} where it is none, or too old."""
-    wanted = {"id", "label", "kind", "blend", "scene", "frame", "strips", "settings", "rendered", "error", "over",
-              "time"}  # fmt: skip
 def listed() -> list[dict[str, Any]]:
     """The same, from the disk once a second at most: for panels, and whether a button can be pressed."""
     global _listed
@@ -203,6 +203,10 @@ def _tidy() -> None:
                 path.unlink(missing_ok=True)
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """A note; {} where it is none, or too old."""
+    wanted = {"id", "label", "kind", "blend", "scene", "frame", "strips", "settings", "rendered", "error", "over",
+              "time"}  # fmt: skip
     try:
         note = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -217,7 +221,7 @@ def register() -> None:
 
 
 def unregister() -> None:
+    global _listed
     queue.clear()
     ended.clear()
-    global _listed
     _listed = None
