@@ -137,11 +137,12 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, sid
     name = _copy(scene, layer, frame, path, side).name
     clock = _clock(frame).name
     path.unlink(missing_ok=True)
+    failed = ""
     try:
         with bpy.context.temp_override(scene=bpy.data.scenes[clock]):
             bpy.ops.render.render(write_still=True, scene=name)
     except RuntimeError as error:
-        raise WorkError(f"Frame {frame} could not be rendered: {sentence(error)}") from None
+        failed = sentence(error)
     finally:
         for made in (name, clock):
             bpy.data.scenes.remove(bpy.data.scenes[made])
@@ -149,11 +150,13 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, sid
             # The first render makes these. In a window they stay: an editor or the viewer's job may be using them.
             if bpy.app.background and image.name not in before and image.type in {"RENDER_RESULT", "COMPOSITING"}:
                 bpy.data.images.remove(image)
-    if not path.is_file():
-        raise WorkError(f"Frame {frame} was rendered without a file: render it with F12 to see what is wrong.")
-    if not is_whole(path):
+    if path.is_file() and not is_whole(path):  # which Blender reports, or not: it depends on where in the file it is
         path.unlink()
         raise WorkError(f"Frame {frame} was not written whole to '{path.parent}': make room on that disk.")
+    if failed:
+        raise WorkError(f"Frame {frame} could not be rendered: {failed}")
+    if not path.is_file():
+        raise WorkError(f"Frame {frame} was rendered without a file: render it with F12 to see what is wrong.")
 
 
 def render_beside(
