@@ -296,7 +296,9 @@ def redrawn() -> dict[str, Any]:
         found.append(dict(looks))
     shutil.copy(STYLE, OUTPUT / "one more.png")
     bpy.ops.styletx.add_style(filepath=str(OUTPUT / "one more.png"))
-    return {"looks": found, "added": made.styletx.library == made.styletx.style}
+    added = made.styletx.library == made.styletx.style
+    bpy.ops.styletx.remove_style()  # the other tests have the same library
+    return {"looks": found, "added": added}
 
 
 def unsaved() -> dict[str, Any]:
