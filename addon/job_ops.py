@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import jobs, run, strip_run
+from . import jobs, run, strip_run, texts
 from .mixins import Result, register_classes_factory
 from .operators import Paint
 
@@ -105,7 +105,7 @@ class STYLETX_OT_copy_log(bpy.types.Operator):
             self.report({"ERROR"}, "There is no such job any more: its log went with it.")
             return {"CANCELLED"}
         context.window_manager.clipboard = found.log_text()
-        self.report({"INFO"}, f"The log of '{found.label}' is in the clipboard")
+        self.report({"INFO"}, texts.report("The log of '{job}' is in the clipboard", job=found.label))
         return {"FINISHED"}
 
 

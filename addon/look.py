@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import keyed, library, options, regions, rendering
+from . import keyed, library, options, regions, rendering, texts
 from .properties import state_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def prepare(
 
 def _draw(run: Run, drawing: regions.Drawing, frames: list[int]) -> Generator[None, None, None]:
     """Draw a mask to files."""
-    run.phase, run.progress = f"Drawing the mask '{drawing.mask}'", 0.0
+    run.phase, run.progress = texts.label("Drawing the mask '{mask}'", mask=drawing.mask), 0.0
     arguments: list[Any] = [run.scene.name, drawing.mask, frames, str(drawing.folder)]
     beside, here = rendering.beside, regions.draw_masks
     drawn: Iterator[int] = beside(here, arguments, frames) if run.windowed else here(*arguments)

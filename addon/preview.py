@@ -20,7 +20,7 @@ from styletx_core import list_methods
 from styletx_core.errors import InputError
 from styletx_core.registry import method_info
 
-from . import image_files, library, look, rendering, scene_job, shots, stale, wiring
+from . import image_files, library, look, rendering, scene_job, shots, stale, texts, wiring
 from .properties import state_of
 from .run import Run, Steps
 from .strips import LINEAR_SPACE, PLAIN_VIEW
@@ -80,7 +80,7 @@ class PreviewRun(Run):
             yield from self._paint_pair(path, painting, True, None)
 
     def _render_once(self, layer: str, frame: int, path: Path, side: int) -> Steps:
-        self.phase, self.progress, self.eta = f"Rendering frame {frame}", 0.0, None
+        self.phase, self.progress, self.eta = texts.label("Rendering frame {frame}", frame=frame), 0.0, None
         yield
         folder = path.parent
         try:
@@ -111,7 +111,10 @@ class PreviewRun(Run):
     def summary(self) -> str:
         """One sentence on a run that is done."""
         assert self.finished is not None
-        return f"Painted in {self.finished.seconds:.1f} s: see the picture '{NAME}' in the Image Editor"
+        return texts.report(
+            "Painted in {seconds:.1f} s: see the picture '{name}' in the Image Editor",
+            seconds=self.finished.seconds, name=NAME,
+        )  # fmt: skip
 
 
 class PictureRun(PreviewRun):

@@ -22,7 +22,7 @@ from styletx_core import __version__ as VERSION
 from styletx_core import events, memory
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
-from . import jobs, keyed, look, rendering, scene_job, shots, stale, wiring, worker_client
+from . import jobs, keyed, look, rendering, scene_job, shots, stale, texts, wiring, worker_client
 from .preferences import device_sentence, missing_sentence, vgg_sentence, worker_python
 from .properties import freeze, key_of, result_key, state_of, using
 
@@ -227,28 +227,29 @@ class Run:
         """Raise InputError where painting pictures of this width and height cannot fit, whatever is closed."""
         if not all(size):  # Blender does not know how large a multilayer EXR is
             return
-        method, stroke = state_of(self.scene).method, state_of(self.scene).size
+        method, strokes = state_of(self.scene).method, []
         clock = time.monotonic()
-        for number, (_, values) in enumerate(keyed.sample(self.scene, frames)):
-            found = values.get("size", stroke)
-            stroke = min(stroke, found) if number else found
+        for _, values in keyed.sample(self.scene, frames):
+            strokes.append(values.get("size", state_of(self.scene).size))
             if time.monotonic() - clock > look.STEP:
                 yield
                 clock = time.monotonic()
 
-        def need(stroke: float) -> float:
+        def taken(stroke: float) -> float:
             known = memory.estimate(*size, method=method, device="cpu", shot=len(frames) > 1, size=stroke)
             return known.host / memory.GIB
 
-        self.memory = need(stroke)
-        enlarged = self.memory > need(1.0)  # small strokes are painted on an enlarged frame
+        stroke = min(strokes)
+        need = taken(stroke)
+        enlarged = need > taken(1.0)  # small strokes are painted on an enlarged frame
+        self.memory = max(need, self.memory or 0.0)  # of several strips
         what = f"{size[0]}x{size[1]} pixels with {method}" + (f" at Stroke Size {stroke:.2f}" if enlarged else "")
-        self.note(f"Memory: about {self.memory:.1f} GB for {what}")
+        self.note(f"Memory: about {need:.1f} GB for {what}")
         there = next((found["memory_gb"] for found in self._devices if found["device"] == "cpu"), None)
-        if there is not None and self.memory > there:
+        if there is not None and need > there:
             cure = "raise Stroke Size, lower the resolution," if enlarged else "lower the resolution,"
             raise InputError(
-                f"Painting {what} takes about {self.memory:.0f} GB of memory, and this machine has {there:.0f}: "
+                f"Painting {what} takes about {need:.0f} GB of memory, and this machine has {there:.0f}: "
                 f"{cure} or choose another method."
             )
 
@@ -310,7 +311,9 @@ class Run:
         done = len(frames) - len(missing)
         self.progress = done / len(frames)
         if missing:
-            self.phase = f"Rendering frame {missing[0]} ({done + 1} of {len(frames)})"
+            self.phase = texts.label(
+                "Rendering frame {frame} ({number} of {count})", frame=missing[0], number=done + 1, count=len(frames)
+            )
         self._rendered = self._rendered + 1 if self._rendered >= 0 else 0
         self.eta = (time.monotonic() - began) / self._rendered * len(missing) if self._rendered else None
 
@@ -357,12 +360,14 @@ class Run:
         event = events.from_dict(message)
         if isinstance(event, events.Started):
             self.progress = event.kept / max(event.total, 1)
-            self.phase = f"Painting on {event.device}"
+            self.phase = texts.label("Painting on {device}", device=event.device)
         elif isinstance(event, events.Notice):
             if event.text not in self.notices:
                 self.notices.append(event.text)
         elif isinstance(event, events.FrameDone):
-            self.phase = f"Painting frame {event.frame} ({event.index} of {event.total})"
+            self.phase = texts.label(
+                "Painting frame {frame} ({number} of {count})", frame=event.frame, number=event.index, count=event.total
+            )
             self.progress, self.eta, self.seconds = event.index / event.total, event.eta, event.seconds
         elif isinstance(event, events.Finished):
             self.finished = event
@@ -395,10 +400,19 @@ class Run:
         """One sentence on a run that is done."""
         assert self.finished is not None
         done = self.finished
-        text = f"Painted {done.frames} frame{'' if done.frames == 1 else 's'} in {done.seconds:.0f} s"
+        text = painted_in(done.frames, done.seconds)
         if done.temporal_error is not None and done.alone_error is not None:
-            text += f", temporal error {done.temporal_error:.3f} ({done.alone_error:.3f} frame by frame)"
+            text += texts.report(
+                ", temporal error {error:.3f} ({alone:.3f} frame by frame)",
+                error=done.temporal_error, alone=done.alone_error,
+            )  # fmt: skip
         return text + f": {Path(done.directory) / done.pattern}"
+
+
+def painted_in(frames: int, seconds: float) -> str:
+    """How many frames took how long."""
+    text = "Painted 1 frame in {seconds:.0f} s" if frames == 1 else "Painted {frames} frames in {seconds:.0f} s"
+    return texts.report(text, frames=frames, seconds=seconds)
 
 
 def ping() -> Generator[None, None, dict[str, Any]]:

@@ -19,7 +19,7 @@ from styletx_core.errors import InputError
 
 from . import compat, keyed, library, look, rendering, strip_frames, strip_place, strips
 from .properties import state_of
-from .run import Run, Steps
+from .run import Run, Steps, painted_in
 
 
 class StripRun(Run):
@@ -110,4 +110,4 @@ class StripRun(Run):
         frames = sum(done.frames for _, done in self.painted)
         seconds = sum(done.seconds for _, done in self.painted)
         names = ", ".join(target.name for target, _ in self.painted)
-        return f"Painted {frames} frame{'' if frames == 1 else 's'} in {seconds:.0f} s: {names}"
+        return f"{painted_in(frames, seconds)}: {names}"

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringPrope
 
 from styletx_core.errors import InputError
 
-from . import compat, image_files, keyed, library, run
+from . import compat, image_files, keyed, library, run, texts
 from .mixins import OperatorMixin, Result, register_classes_factory
 from .preferences import preferences
 from .properties import active_style, state_of
@@ -131,7 +131,7 @@ class STYLETX_OT_remove_style(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         style.path = ""
-        self.report({"INFO"}, f"Removed {path.name}")
+        self.report({"INFO"}, texts.report("Removed {name}", name=path.name))
         return {"FINISHED"}
 
 
@@ -226,7 +226,7 @@ def _added(operator: bpy.types.Operator, context: bpy.types.Context, paths: list
 def _choose(operator: bpy.types.Operator, context: bpy.types.Context, path: Path) -> Result:
     state = state_of(compat.shown_scene(context))
     (active_style(state) or state.styles.add()).path = str(path)
-    operator.report({"INFO"}, f"'{path.stem}' is in the library of styles")
+    operator.report({"INFO"}, texts.report("'{name}' is in the library of styles", name=path.stem))
     return {"FINISHED"}
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -83,6 +85,23 @@ def test_the_zip_is_not_too_large(blender: Blender) -> None:
         torch = any(Path(name).name.startswith("torch-") for name in file.namelist())
     limit = build.LARGEST["cpu" if torch else "none"]
     assert 5e6 < blender.zip.stat().st_size <= limit
+
+
+def test_texts_can_be_translated() -> None:
+    """Blender looks up texts as they stand in the code: words and values are put together by texts.py alone."""
+    found = []
+    for path in (ROOT / "addon").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            shown = node.value if isinstance(node, ast.keyword) and node.arg == "text" else None
+            if isinstance(node, ast.Assign) and any(ast.unparse(target).endswith(".phase") for target in node.targets):
+                shown = node.value
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("report") and "INFO" in ast.unparse(node):
+                shown = node.args[1]
+            for part in ast.walk(shown) if shown is not None else ():
+                words = ast.unparse(part) if isinstance(part, ast.JoinedStr) else ""
+                if re.search("[A-Za-z]{3}", re.sub("{.*?}", "", words)):
+                    found.append(f"{path.name}: {words}")
+    assert not found
 
 
 def test_paths_of_a_scene_may_begin_at_its_file(blender: Blender, seen: Any) -> None:
