@@ -112,7 +112,8 @@ def shown(scene: bpy.types.Scene, layer: str, data: list[Any]) -> list[Any]:
         below = below.background_set
     if there.issuperset(data):
         return data
-    users: Any = bpy.data.user_map()
+    everything: Any = bpy.data  # the type stubs of 4.2 want all arguments of this
+    users = everything.user_map()
     return [thing for thing in data if _used(thing, there, users)]
 
 

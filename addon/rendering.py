@@ -66,7 +66,8 @@ def check_images() -> None:
     Only where a render may show them: brushes, editors and the compositor do not count.
     """
     painted = {image for image in bpy.data.images if image.is_dirty and image.source in ("FILE", "GENERATED", "TILED")}
-    found: Any = bpy.data.user_map(subset=painted) if painted else {}
+    data: Any = bpy.data  # the type stubs of 4.2 want all arguments of this
+    found = data.user_map(subset=painted) if painted else {}
     for image, users in found.items():
         if any(user.id_type not in _UNSEEN and getattr(user, "type", "") != "COMPOSITING" for user in users):
             raise InputError(

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from bpy.app.translations import pgettext_iface, pgettext_rpt
+from typing import Any
+
+import bpy
+
+_translations: Any = bpy.app.translations  # whose type stubs return nothing
 
 
 def label(text: str, **values: object) -> str:
     """A text of the interface, translated as a whole before the values come in."""
-    return _filled(pgettext_iface(text), values)
+    return _filled(_translations.pgettext_iface(text), values)
 
 
 def report(text: str, **values: object) -> str:
     """The same for a message at the end of an operator."""
-    return _filled(pgettext_rpt(text), values)
+    return _filled(_translations.pgettext_rpt(text), values)
 
 
 def _filled(text: str, values: dict[str, object]) -> str:
