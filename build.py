@@ -25,6 +25,8 @@ Blender's own builder, `blender_ext.py`, makes and validates the zip. It comes w
 from __future__ import annotations
 
 import argparse
+import email
+import email.message
 import os
 import platform
 import re
@@ -34,6 +36,9 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+from pip._vendor.packaging.requirements import Requirement
+from pip._vendor.packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent
 # glibc 2.28 is what Blender itself asks for; macOS 11.2 likewise, 13 where a package has nothing older
@@ -53,11 +58,18 @@ LARGEST = {"cpu": 320e6, "none": 110e6}
 """Bytes that a zip may have at most, with PyTorch for the processor and without; one for a graphics card is larger."""
 
 LIGHT = ["opencv-python-headless", "OpenEXR", "opencolorio", "safetensors"]
-TORCH = ["torch", "typing_extensions", "filelock", "sympy", "mpmath", "networkx", "Jinja2", "MarkupSafe", "fsspec"]
-"""torch, and what it imports; all the rest is pure Python but MarkupSafe. It names setuptools too, for building C++
-extensions only, and Blender has its own."""
+LEFT_OUT = {"numpy", "setuptools"}
+"""What Blender has itself. torch names setuptools for building C++ extensions only."""
 MOVIES = ["av"]
 """For the worker alone, and a third of the zip without PyTorch: where its environment brings that, it brings this."""
+
+
+SYSTEMS = {"linux": ("Linux", "linux", "posix"), "windows": ("Windows", "win32", "nt"),
+           "macos": ("Darwin", "darwin", "posix")}  # fmt: skip
+"""What Python calls a system: platform.system(), sys.platform, os.name."""
+MACHINES = {"linux-x64": "x86_64", "windows-x64": "AMD64", "windows-arm64": "ARM64", "macos-arm64": "arm64",
+            "macos-x64": "x86_64"}  # fmt: skip
+"""The same of a machine: platform.machine()."""
 
 
 class BuildError(Exception):
@@ -174,13 +186,15 @@ def fetch_torch(wheels: Path, python: str, system: str, torch: str | None) -> st
     if torch in (None, "cpu"):
         # on Linux the plain version is the one for CUDA, far too large; elsewhere it is the one for the processor
         requirement, options = f"torch=={wanted[1]}" + ("+cpu" if system.startswith("linux") else ""), []
+        more = []
     else:
         assert torch is not None
         requirement, options = f"torch=={wanted[1]}", ["--index-url", torch]
+        more = ["--extra-index-url", torch]
         if "://" not in torch:
             if not Path(torch).is_dir():
                 raise BuildError(f"There is no folder '{torch}': give one with wheels, an index, or none.")
-            options = ["--no-index", "--find-links", torch]
+            options, more = ["--no-index", "--find-links", torch], ["--find-links", torch]
     try:
         fetch(wheels, python, system, [requirement], *options)
     except BuildError as error:
@@ -190,8 +204,46 @@ def fetch_torch(wheels: Path, python: str, system: str, torch: str | None) -> st
             raise BuildError(f"pip finds no {requirement} for Python {python} on {system}{place}; {advice}.") from error
         print(f"No {requirement} for Python {python} on {system}: building without PyTorch.", file=sys.stderr)
         return "none"
-    fetch(wheels, python, system, TORCH[1:] + MOVIES)
+    while lacking := missing(wheels, python, system):
+        fetch(wheels, python, system, lacking, *more)
+    fetch(wheels, python, system, MOVIES)
     return torch or "cpu"
+
+
+def missing(wheels: Path, python: str, system: str) -> list[str]:
+    """What the wheels that are there require on that Python and system, and is not there.
+
+    pip would look at its own Python and machine for what is required where. A PyTorch for CUDA has its libraries in
+    wheels of their own, on Linux alone.
+    """
+    there = {canonicalize_name(found["Name"]): found for found in map(metadata, sorted(wheels.glob("*.whl")))}
+    name, platform_, kind = SYSTEMS[system.partition("-")[0]]
+    target = {"python_version": python, "python_full_version": f"{python}.0", "platform_system": name,
+              "sys_platform": platform_, "os_name": kind, "platform_machine": MACHINES[system],
+              "implementation_name": "cpython", "platform_python_implementation": "CPython"}  # fmt: skip
+    left = [(name, "") for name in there]
+    seen, lacking = set(left), set()
+    while left:
+        name, extra = left.pop()
+        for line in there[name].get_all("Requires-Dist", []):
+            wanted = Requirement(line)
+            key = canonicalize_name(wanted.name)
+            if key in LEFT_OUT or (wanted.marker and not wanted.marker.evaluate(target | {"extra": extra})):
+                continue
+            if key not in there:
+                lacking.add(f"{wanted.name}{wanted.specifier}")
+                continue
+            more = {(key, asked) for asked in ("", *wanted.extras)} - seen
+            seen |= more
+            left += more
+    return sorted(lacking)
+
+
+def metadata(wheel: Path) -> email.message.Message:
+    """What a wheel tells of itself."""
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = [name for name in file.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)]
+        return email.message_from_bytes(file.read(name))
 
 
 def write_manifest(package: Path, python: str, system: str) -> None:

@@ -17,8 +17,9 @@ from .preferences import preferences
 from .properties import state_of
 from .stepping import PAUSE
 
-SETTINGS = ("style", "method", "strength", "stability", "motion", "source", "sequence", "output", "format")
-"""Settings of the panel that have an option of the same name."""
+SETTINGS = ("style", "method", "strength", "size", "keep_colors", "stability", "elsewhere", "motion", "source",
+            "sequence", "view_layer", "output", "format")  # fmt: skip
+"""Settings of the panel that have an option of the same name, with a dash for each underscore."""
 
 _handle: Any = None
 
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     for one in (render, frame, strips):
         one.add_argument("--scene", help="its name (the one that the file opens with)")
         for name in SETTINGS:
-            one.add_argument(f"--{name}", help="as in the panel (as saved in the file)")
+            one.add_argument(_option(name), help="as in the panel (as saved in the file)")
     for one in (render, frame, strips, resume):
         one.add_argument("--device", help="auto, cpu, cuda, mps or xpu (as in the preferences)")
         one.add_argument("--worker", metavar="PYTHON", help="the environment that paints (as in the preferences)")
@@ -132,7 +133,12 @@ def _set(owner: Any, name: str, text: str) -> None:
         known = (
             f"one of {', '.join(item.identifier for item in prop.enum_items)}" if prop.type == "ENUM" else "a number"
         )
-        raise InputError(f"The setting --{name} is '{text}', but has to be {known}.") from None
+        raise InputError(f"The setting {_option(name)} is '{text}', but has to be {known}.") from None
+
+
+def _option(name: str) -> str:
+    """The option of a setting."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _watch(work: run.Run) -> None:

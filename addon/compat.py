@@ -16,6 +16,10 @@ MODERN_COMPOSITOR: bool = bpy.app.version >= (5, 0, 0)
 """5.0 made the compositor's tree an ordinary node group and dropped the nodes that shaders have as well."""
 
 
+RELATIVE_PATH: Any = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a property whose path may begin in the .blend's folder ("//"): 4.5 and later show others in red then."""
+
+
 # Trees
 
 

@@ -24,20 +24,49 @@ def through_view(image: bpy.types.Image) -> bool:
     return bool(image.use_view_as_render) or image.type in {"RENDER_RESULT", "COMPOSITING"}
 
 
-def save(image: bpy.types.Image, scene: bpy.types.Scene, path: Path, kind: str) -> None:
+def frame_file(image: bpy.types.Image, user: Any) -> str:
+    """The file of an image sequence that an editor with this `image_user` shows; "" for any other picture."""
+    return str(image.filepath_from_user(image_user=user)) if image.source == "SEQUENCE" else ""
+
+
+def save(image: bpy.types.Image, scene: bpy.types.Scene, path: Path, kind: str, file: str = "") -> None:
     """Save a picture, whole or not at all. Raises InputError where it has no pixels, or the file cannot be written.
 
-    kind: LINEAR for scene-linear OpenEXR half; SEEN for PNG as the image editor shows it in that scene.
+    kind: LINEAR for scene-linear OpenEXR half; SEEN for PNG as the image editor shows it in that scene. file: the one
+    to take of an image sequence.
     """
-    deep = image.is_float or through_view(image)
+    if image.source == "MOVIE":
+        raise InputError(
+            f"The picture '{image.name}' is a movie: save a frame of it as a picture, or paint it as a strip of the "
+            "sequencer."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _settings(image, scene, kind, deep) as chosen, atomic_path(path) as temporary:
-            image.save_render(str(temporary), scene=chosen)
+        with _still(image, file) as still:
+            deep = still.is_float or through_view(still)
+            with _settings(still, scene, kind, deep) as chosen, atomic_path(path) as temporary:
+                still.save_render(str(temporary), scene=chosen)
     except RuntimeError:
         raise InputError(f"The picture '{image.name}' has no pixels: open another one, or render first.") from None
     except OSError as error:
         raise InputError(f"'{path}' cannot be written: {(error.strerror or str(error)).lower()}.") from None
+
+
+@contextlib.contextmanager
+def _still(image: bpy.types.Image, file: str) -> Iterator[bpy.types.Image]:
+    """The picture itself, or one of our own with the file of a sequence: Blender saves but the first of its frames."""
+    if not file:
+        yield image
+        return
+    if not Path(file).is_file():
+        raise InputError(f"The picture '{image.name}' has no file '{file}': go to a frame that the editor shows.")
+    made: Any = bpy.data.images.load(file, check_existing=False)
+    try:
+        made.colorspace_settings.name = image.colorspace_settings.name
+        made.alpha_mode, made.use_view_as_render = image.alpha_mode, image.use_view_as_render
+        yield made
+    finally:
+        bpy.data.images.remove(made)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import jobs, run, strip_run
+from . import jobs, run, strip_run, texts
 from .mixins import Result, register_classes_factory
 from .operators import Paint
 
@@ -31,7 +31,7 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
     bl_idname = "styletx.resume_job"
     bl_label = "Resume"
     bl_description = "Go on with a job that was interrupted, with the settings it was started with"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
     job: StringProperty(  # type: ignore[valid-type]
         name="Job", description="Name of the job; none: the last one that was interrupted", options={"SKIP_SAVE"}
@@ -39,7 +39,7 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(jobs.interrupted())
+        return bool(jobs.listed())
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         if jobs.resumed_just_now():  # clicked twice
@@ -105,7 +105,7 @@ class STYLETX_OT_copy_log(bpy.types.Operator):
             self.report({"ERROR"}, "There is no such job any more: its log went with it.")
             return {"CANCELLED"}
         context.window_manager.clipboard = found.log_text()
-        self.report({"INFO"}, f"The log of '{found.label}' is in the clipboard")
+        self.report({"INFO"}, texts.report("The log of '{job}' is in the clipboard", job=found.label))
         return {"FINISHED"}
 
 

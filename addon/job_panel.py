@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import jobs, run
+from . import jobs, run, texts
 from .mixins import PanelMixin, register_classes_factory
 from .preferences import wrapped
 
@@ -34,7 +34,7 @@ class _Jobs(PanelMixin):
             _draw_run(column, found)
         if len(jobs.queue) > 1:
             column.operator("styletx.cancel_all", icon="CANCEL")
-        notes = jobs.interrupted()
+        notes = jobs.listed()
         if notes:
             self.layout.label(text="Interrupted")
         for note in notes:
@@ -58,7 +58,7 @@ class STYLETX_PT_strips_jobs(_Jobs, bpy.types.Panel):
 def _draw_run(layout: Any, found: run.Run) -> None:
     word, icon = STATES[found.state]
     row = layout.row(align=True)
-    row.label(text=f"{found.label}: {word.lower()}{_pace(found)}", icon=icon)
+    row.label(text=f"{found.label}: {texts.label(word).lower()}{_pace(found)}", icon=icon)
     row.operator("styletx.copy_log", text="", icon="COPYDOWN").job = found.id
     if found in jobs.queue:
         row.operator("styletx.cancel", text="", icon="CANCEL").job = found.id
@@ -68,7 +68,7 @@ def _pace(found: run.Run) -> str:
     """How far and how fast a run is; "" where that is not known."""
     if found.state != "RUNNING":
         return ""
-    pace = f", {found.seconds:.1f} s a frame" if found.seconds is not None else ""
+    pace = texts.label(", {seconds:.1f} s a frame", seconds=found.seconds) if found.seconds is not None else ""
     return f", {found.progress:.0%}{pace}"
 
 
@@ -81,7 +81,7 @@ def _draw_note(layout: Any, note: dict[str, Any], width: int) -> None:
     if note["blend"] == bpy.data.filepath:
         row.operator("styletx.resume_job", icon="PLAY").job = note["id"]
     else:
-        wrapped(column, f"Open {note['blend']} to go on", width)
+        wrapped(column, texts.label("Open {file} to go on", file=note["blend"]), width)
         row = column.row(align=True)
     row.operator("styletx.forget_job", icon="X").job = note["id"]
 

@@ -3,13 +3,16 @@
 
 Notes lie in the extension's folder of the user, outside the .blend: a file for each run that is not done. A run that
 works, or waits, renews its note again and again; one that has not been renewed for a while belongs to a Blender that
-is gone. The painted frames themselves are beside the .blend: the engine finds the finished ones and goes on there.
+is gone, unless that is known to run: a frame may take it long. The painted frames themselves are beside the .blend: the
+engine finds the finished ones and goes on there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import platform
 import time
 import uuid
 from collections import deque
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 RENEW_SECONDS = 5.0
 GONE_SECONDS = 20.0
 """After this long without being renewed a note belongs to a Blender that is gone."""
+LOOK_SECONDS = 1.0
+"""How old a list may be that panels show: they are drawn many times a second."""
 CLICK_SECONDS = 1.0
 """A button that is pressed again within this was clicked twice by habit."""
 KEEP_DAYS = 30.0
@@ -36,6 +41,7 @@ ENDED = 10
 queue: list[Run] = []
 """The first one works, the others wait."""
 ended: deque[Run] = deque(maxlen=ENDED)
+_listed: tuple[float, list[dict[str, Any]]] | None = None
 
 
 def new_id() -> str:
@@ -46,6 +52,7 @@ def new_id() -> str:
 def enter(run: Run) -> None:
     """Stand in line."""
     queue.append(run)
+    _tidy()
     for note in interrupted():
         if all(note[key] == value for key, value in _what(run).items()):
             forget(note["id"])  # done again, so nothing is left to go on with
@@ -108,6 +115,8 @@ def folder() -> Path:
 
 def write(run: Run, over: bool = False) -> None:
     """Note a run, or renew its note. over: it does not go on by itself."""
+    global _listed
+    _listed = None
     run.renewed = time.monotonic()
     if not run.resumable or not bpy.data.filepath:  # what was never saved is gone after a restart
         return
@@ -115,6 +124,7 @@ def write(run: Run, over: bool = False) -> None:
         **_what(run), "id": run.id, "label": run.label, "settings": run.settings, "rendered": run.rendered,
         "progress": round(run.progress, 3),
         "phase": run.phase, "error": run.error, "over": over, "time": time.time(),
+        "host": platform.node(), "process": _process(os.getpid()),
     }  # fmt: skip
     # a full disk must not end the work because of a note
     with contextlib.suppress(OSError, StyleTXError, ValueError), atomic_path(folder() / f"{run.id}.json") as temporary:
@@ -135,6 +145,8 @@ def renew(run: Run) -> None:
 
 def forget(job: str) -> None:
     """Remove a run's note."""
+    global _listed
+    _listed = None
     with contextlib.suppress(OSError, ValueError):
         (folder() / f"{job}.json").unlink(missing_ok=True)
 
@@ -145,23 +157,63 @@ def interrupted() -> list[dict[str, Any]]:
     with contextlib.suppress(OSError, ValueError):
         for path in folder().glob("*.json"):
             note = _read(path)
-            age = time.time() - note.get("time", 0.0)
-            if not note or age > KEEP_DAYS * 86400:
-                path.unlink(missing_ok=True)
-            elif (note["over"] or age > GONE_SECONDS) and all(run.id != note["id"] for run in queue):
+            if note and all(run.id != note["id"] for run in queue) and (
+                note["over"] or (time.time() - note["time"] > GONE_SECONDS and not _works_on(note))
+            ):
                 found.append(note)
     return sorted(found, key=lambda note: -note["time"])
 
 
+def listed() -> list[dict[str, Any]]:
+    """The same, from the disk once a second at most: for panels, and whether a button can be pressed."""
+    global _listed
+    if _listed is None or time.monotonic() - _listed[0] > LOOK_SECONDS:
+        _listed = time.monotonic(), interrupted()
+    return _listed[1]
+
+
+def _works_on(note: dict[str, Any]) -> bool:
+    """Whether the Blender that wrote a note is known to run, as another process of this computer."""
+    process = note.get("process")
+    # on Windows `os.kill` would end it
+    if not process or process[0] == os.getpid() or note.get("host") != platform.node() or os.name != "posix":
+        return False
+    try:
+        os.kill(process[0], 0)
+    except PermissionError:
+        pass  # another user's
+    except OSError:
+        return False
+    return process == _process(process[0])
+
+
+def _process(pid: int) -> list[int]:
+    """A process: its id, and when it began where Linux tells, for ids are used again."""
+    began = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        began = int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19])
+    return [pid, began]
+
+
+def _tidy() -> None:
+    """Remove notes that are too old, or none."""
+    with contextlib.suppress(OSError, ValueError):
+        for path in folder().glob("*.json"):
+            if not _read(path):
+                path.unlink(missing_ok=True)
+
+
 def _read(path: Path) -> dict[str, Any]:
-    """A note; {} where it is none."""
+    """A note; {} where it is none, or too old."""
     wanted = {"id", "label", "kind", "blend", "scene", "frame", "strips", "settings", "rendered", "error", "over",
               "time"}  # fmt: skip
     try:
         note = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return note if isinstance(note, dict) and wanted <= note.keys() else {}
+    if not isinstance(note, dict) or not wanted <= note.keys() or time.time() - note["time"] > KEEP_DAYS * 86400:
+        return {}
+    return note
 
 
 def register() -> None:
@@ -169,5 +221,7 @@ def register() -> None:
 
 
 def unregister() -> None:
+    global _listed
     queue.clear()
     ended.clear()
+    _listed = None

@@ -8,6 +8,7 @@ a file opens with its styles in another Blender, or on another computer.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,15 @@ from .preferences import preferences
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr")
 """What the engine reads; other pictures become PNG when they are added."""
+LOOK_SECONDS = 1.0
+"""How old the list may be that panels show: they are drawn many times a second, and it takes a look at each file."""
 MOST = 4
 """Styles in one blend."""
 
 _previews: Any = None
 _listed: dict[Path, tuple[int, list[Path]]] = {}
 _items: list[tuple[str, str, str, int, int]] = []
+_looked: float | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,7 @@ def add(source: Path) -> Path:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"The style cannot be kept as '{target}': {reason}.") from None
+        changed()
         return target
     image = bpy.data.images.load(str(path), check_existing=False)
     try:
@@ -143,13 +148,14 @@ def add(source: Path) -> Path:
         bpy.data.images.remove(image)
 
 
-def add_image(image: bpy.types.Image, scene: bpy.types.Scene, name: str = "") -> Path:
+def add_image(image: bpy.types.Image, scene: bpy.types.Scene, name: str = "", file: str = "") -> Path:
     """Save a picture data-block among the user's own styles, as the image editor shows it in that scene.
 
-    Returns the file. Raises InputError.
+    file: the one to take of an image sequence. Returns the saved file. Raises InputError.
     """
-    target = _free(Path(name or image.name).stem, ".png")
-    image_files.save(image, scene, target, image_files.SEEN)
+    target = _free(Path(name or file or image.name).stem, ".png")
+    image_files.save(image, scene, target, image_files.SEEN, file)
+    changed()
     return target
 
 
@@ -157,6 +163,7 @@ def remove(path: Path) -> None:
     """Delete a style of the user's own. Raises InputError for any other."""
     if path.parent != own_folder():
         raise InputError(f"'{path}' is no style of your own: only those can be removed from the library.")
+    changed()
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -178,7 +185,10 @@ def _free(stem: str, suffix: str) -> Path:
 
 def items() -> list[tuple[str, str, str, int, int]]:
     """The library as items of an enumeration, thumbnails as icons; numbers from 1 (kept: Blender keeps no texts)."""
-    global _items
+    global _items, _looked
+    if _looked is not None and time.monotonic() - _looked < LOOK_SECONDS:
+        return _items
+    _looked = time.monotonic()
     found = [
         (str(entry.path), entry.name, entry.source, icon(entry.path), number)
         for number, entry in enumerate(entries(), 1)
@@ -188,15 +198,21 @@ def items() -> list[tuple[str, str, str, int, int]]:
     return _items
 
 
+def changed() -> None:
+    """Have the library looked through anew."""
+    global _looked
+    _looked = None
+
+
 def icon(path: Path) -> int:
     """Icon of a picture file; 0 where there is none."""
     if _previews is None:
         return 0
     try:
-        changed = path.stat().st_mtime_ns
+        written = path.stat().st_mtime_ns
     except OSError:
         return 0
-    key = f"{changed}:{path}"
+    key = f"{written}:{path}"
     if key not in _previews:
         _previews.load(key, str(path), "IMAGE")
     return int(_previews[key].icon_id)
@@ -205,9 +221,9 @@ def icon(path: Path) -> int:
 def _pictures(folder: Path) -> list[Path]:
     """The pictures in a folder by name; read anew when the folder has changed."""
     try:
-        changed = folder.stat().st_mtime_ns
-        if _listed.get(folder, (0, []))[0] != changed:
-            _listed[folder] = changed, sorted(_read(folder), key=lambda path: path.name.lower())
+        written = folder.stat().st_mtime_ns
+        if _listed.get(folder, (0, []))[0] != written:
+            _listed[folder] = written, sorted(_read(folder), key=lambda path: path.name.lower())
     except OSError:
         return []
     return _listed[folder][1]
@@ -234,3 +250,4 @@ def unregister() -> None:
         bpy.utils.previews.remove(_previews)
         _previews = None
     _listed.clear()
+    changed()

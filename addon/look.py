@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import keyed, library, options, regions, rendering
+from . import keyed, library, options, regions, rendering, texts
 from .properties import state_of
 
 if TYPE_CHECKING:
@@ -30,22 +30,26 @@ class Look:
     settings: dict[str, Any]
 
 
-def check(scene: bpy.types.Scene, frames: list[int]) -> None:
-    """Raise InputError where a style, or what tells a region, is missing, or an animation cannot be followed."""
+def check(scene: bpy.types.Scene, frames: list[int], layer: str | None) -> None:
+    """Raise InputError where a style, or what tells a region, is missing, or an animation cannot be followed.
+
+    layer: the view layer that is rendered; None where frames are taken that are rendered already.
+    """
     keyed.check(scene, frames)
     state: Any = state_of(scene)
     if not (state.regions and state.elsewhere == "ORIGINAL"):
         library.chosen(state)
-    regions.gather(scene, state, None)
+    regions.gather(scene, state, layer, None)
 
 
 def prepare(
-    run: Run, frames: list[int], folder: Path, numbers: list[int] | None = None, parts: bool = True
-) -> Generator[None, None, Look]:
+    run: Run, frames: list[int], folder: Path, numbers: list[int] | None = None, parts: bool = True,
+    layer: str | None = None,
+) -> Generator[None, None, Look]:  # fmt: skip
     """Read the animation of the settings and draw the masks of the regions; returns the look.
 
     frames: of the scene. numbers: the same frames as the job counts them, where it counts otherwise. folder: for masks.
-    parts: regions count.
+    parts: regions count. layer: as for `check`.
     """
     state: Any = state_of(run.scene)
     run.phase, run.progress, run.eta = "Reading the animation", 0.0, None
@@ -66,7 +70,7 @@ def prepare(
         for style, place in zip(styles, places, strict=True):
             style["weight"] = found.get(f"styles[{place}].weight", style["weight"])
     if parts:
-        more, drawings = regions.gather(run.scene, state, folder)
+        more, drawings = regions.gather(run.scene, state, layer, folder)
         styles += more
         for drawing in drawings:
             yield from _draw(run, drawing, frames)
@@ -84,7 +88,7 @@ def prepare(
 
 def _draw(run: Run, drawing: regions.Drawing, frames: list[int]) -> Generator[None, None, None]:
     """Draw a mask to files."""
-    run.phase, run.progress = f"Drawing the mask '{drawing.mask}'", 0.0
+    run.phase, run.progress = texts.label("Drawing the mask '{mask}'", mask=drawing.mask), 0.0
     arguments: list[Any] = [run.scene.name, drawing.mask, frames, str(drawing.folder)]
     beside, here = rendering.beside, regions.draw_masks
     drawn: Iterator[int] = beside(here, arguments, frames) if run.windowed else here(*arguments)

@@ -13,7 +13,10 @@ from .stepping import Steps, stop_all
 
 
 class Paint(Steps):
-    """An operator that is a run."""
+    """An operator that is a run.
+
+    None is registered for Repeat Last, which calls `execute` and would hold the window until all is painted.
+    """
 
     _run: run.Run
 
@@ -57,14 +60,14 @@ class STYLETX_OT_stylize_render(Paint, bpy.types.Operator):
     bl_idname = "styletx.stylize_render"
     bl_label = "Stylize Render"
     bl_description = "Render the frame range, paint it in the picture's style, and show the result in the compositor"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
 
 class STYLETX_OT_stylize_frame(Paint, bpy.types.Operator):
     bl_idname = "styletx.stylize_frame"
     bl_label = "Stylize Frame"
     bl_description = "Render and paint the current frame alone, and show it in the compositor"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
     def frame(self, context: bpy.types.Context) -> int | None:
         return int(context.scene.frame_current)
@@ -74,7 +77,7 @@ class STYLETX_OT_stylize_strips(Paint, bpy.types.Operator):
     bl_idname = "styletx.stylize_strips"
     bl_label = "Stylize Strips"
     bl_description = "Paint the selected strips in the picture's style, and add the result as new strips above them"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from . import compat, jobs, options, presets, run, wiring
+from . import compat, jobs, options, presets, run, texts, wiring
 from .mixins import register_classes_factory
 from .preferences import wrapped
 from .properties import out_of_date, state_of
@@ -197,7 +197,7 @@ def draw_progress(column: bpy.types.UILayout) -> None:
     """
     working = run.current
     if working is not None:
-        waiting = f", {len(jobs.queue) - 1} waiting" if len(jobs.queue) > 1 else ""
+        waiting = texts.label(", {count} waiting", count=len(jobs.queue) - 1) if len(jobs.queue) > 1 else ""
         column.progress(factor=working.progress, text=f"{working.progress:.0%}{waiting}")
         column.operator("styletx.cancel", icon="CANCEL")
 
@@ -206,11 +206,14 @@ def draw_run(layout: bpy.types.UILayout, width: int) -> None:
     """What is going on, or came of the last run."""
     shown = run.current or run.last
     if run.current is not None:
-        text = f"{run.current.subject}: {run.current.phase}" if run.current.subject else run.current.phase
+        phase = texts.label(run.current.phase)
+        text = f"{run.current.subject}: {phase}" if run.current.subject else phase
         if run.current.seconds is not None:
-            text += f", {run.current.seconds:.1f} s a frame"
+            text += texts.label(", {seconds:.1f} s a frame", seconds=run.current.seconds)
         if run.current.eta:
-            text += f", {_duration(run.current.eta)} left"
+            text += texts.label(", {time} left", time=_duration(run.current.eta))
+        if run.current.memory is not None:
+            text += texts.label(", about {memory:.1f} GB of memory", memory=run.current.memory)
         wrapped(layout.column(align=True), text, width)
     elif run.last is not None and run.last.state == "FAILED":
         box = layout.box().column(align=True)
@@ -231,14 +234,16 @@ def _draw_result(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         box = layout.box().column(align=True)
         why = out_of_date(scene)
         if why:
-            box.label(text=f"Out of date: {why}", icon="FILE_REFRESH")
-        single = state.result_first == state.result_last
+            box.label(text=texts.label("Out of date: {why}", why=texts.label(why)), icon="FILE_REFRESH")
+        first, last = state.result_first, state.result_last
+        single = texts.label("Frame {frame}", frame=first)
         box.label(
-            text=f"Frame {state.result_first}" if single else f"Frames {state.result_first} to {state.result_last}",
+            text=single if first == last else texts.label("Frames {first} to {last}", first=first, last=last),
             icon="CHECKMARK",
         )
         if state.result_error >= 0:
-            box.label(text=f"Temporal error {state.result_error:.3f} (alone {state.result_alone_error:.3f})")
+            error, alone = state.result_error, state.result_alone_error
+            box.label(text=texts.label("Temporal error {error:.3f} (alone {alone:.3f})", error=error, alone=alone))
         box.operator("styletx.play_result", icon="PLAY")
         box.operator("styletx.remove", icon="X")
 

@@ -20,7 +20,7 @@ from styletx_core import list_methods
 from styletx_core.errors import InputError
 from styletx_core.registry import method_info
 
-from . import image_files, library, look, rendering, scene_job, shots, stale, wiring
+from . import image_files, library, look, rendering, scene_job, shots, stale, texts, wiring
 from .properties import state_of
 from .run import Run, Steps
 from .strips import LINEAR_SPACE, PLAIN_VIEW
@@ -61,10 +61,13 @@ class PreviewRun(Run):
         stale.hear(scene)
         if frame < 0:
             raise InputError(f"Frame {frame} is below 0: only frames from 0 on can be painted.")
+        scene_job.check_views(scene)
         self.notices += rendering.check(scene, [frame])
+        if self.windowed:
+            rendering.check_images()
         self.notices += scene_job.view_notices(scene)
-        look.check(scene, [frame])
         layer = wiring.source_layer(scene)
+        look.check(scene, [frame], layer)
         folder = _folder(scene)
         yield from self._start_worker()
         sides = [SIDE] if min(shots.resolution(scene)) > SIDE else []
@@ -73,11 +76,11 @@ class PreviewRun(Run):
         for side in sides:
             path = folder / f"{'small' if side else 'full'}.exr"
             yield from self._render_once(layer, frame, path, side)
-            painting = yield from look.prepare(self, [frame], folder / "masks")
+            painting = yield from look.prepare(self, [frame], folder / "masks", layer=layer)
             yield from self._paint_pair(path, painting, True, None)
 
     def _render_once(self, layer: str, frame: int, path: Path, side: int) -> Steps:
-        self.phase, self.progress, self.eta = f"Rendering frame {frame}", 0.0, None
+        self.phase, self.progress, self.eta = texts.label("Rendering frame {frame}", frame=frame), 0.0, None
         yield
         folder = path.parent
         try:
@@ -108,15 +111,19 @@ class PreviewRun(Run):
     def summary(self) -> str:
         """One sentence on a run that is done."""
         assert self.finished is not None
-        return f"Painted in {self.finished.seconds:.1f} s: see the picture '{NAME}' in the Image Editor"
+        return texts.report(
+            "Painted in {seconds:.1f} s: see the picture '{name}' in the Image Editor",
+            seconds=self.finished.seconds, name=NAME,
+        )  # fmt: skip
 
 
 class PictureRun(PreviewRun):
     """Paint the picture that an image editor shows."""
 
-    def __init__(self, scene: bpy.types.Scene, windowed: bool, image: bpy.types.Image) -> None:
+    def __init__(self, scene: bpy.types.Scene, windowed: bool, image: bpy.types.Image, file: str) -> None:
+        """file: the one to take of an image sequence."""
         super().__init__(scene, None, windowed)
-        self._image = image.name_full
+        self._image, self._file = image.name_full, file
 
     @property
     def kind(self) -> str:
@@ -137,7 +144,7 @@ class PictureRun(PreviewRun):
         seen = image_files.through_view(image)
         linear = seen or image.is_float
         path = _folder(scene) / f"picture.{'exr' if linear else 'png'}"
-        image_files.save(image, scene, path, image_files.LINEAR if linear else image_files.SEEN)
+        image_files.save(image, scene, path, image_files.LINEAR if linear else image_files.SEEN, self._file)
         yield from self._start_worker()
         painting = yield from look.prepare(self, [scene.frame_current], path.parent, parts=False)
         yield from self._paint_pair(path, painting, linear, None if seen else PLAIN_VIEW)

@@ -11,7 +11,7 @@ from . import preview, run
 from .mixins import Result, register_classes_factory
 from .operators import Paint
 from .properties import state_of
-from .style_ops import OnImage, shown_image
+from .style_ops import OnImage, shown_file, shown_image
 
 
 class _Shown(Paint):
@@ -30,7 +30,7 @@ class STYLETX_OT_preview_frame(_Shown, bpy.types.Operator):
     bl_idname = "styletx.preview_frame"
     bl_label = "Preview Frame"
     bl_description = "Render and paint the current frame in a small size, and show it in an Image Editor"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
     def make(self, context: bpy.types.Context) -> run.Run:
         return preview.PreviewRun(context.scene, context.scene.frame_current, self._windowed)
@@ -40,10 +40,10 @@ class STYLETX_OT_stylize_image(OnImage, _Shown, bpy.types.Operator):
     bl_idname = "styletx.stylize_image"
     bl_label = "Stylize Image"
     bl_description = "Paint the picture that the editor shows, a render's result too; the picture itself stays"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
     def make(self, context: bpy.types.Context) -> run.Run:
-        return preview.PictureRun(context.scene, self._windowed, shown_image(context))
+        return preview.PictureRun(context.scene, self._windowed, shown_image(context), shown_file(context))
 
 
 class STYLETX_OT_play_result(bpy.types.Operator):

@@ -23,7 +23,7 @@ from bpy.props import (
 from styletx_core import list_methods
 from styletx_core.job import SIZES
 
-from . import library, options
+from . import compat, library, options
 from .mixins import register_classes_factory
 from .regions import StyleTXRegion
 from .shots import resolution, view_settings
@@ -44,8 +44,9 @@ class StyleTXStyle(bpy.types.PropertyGroup):
     """A style of the blend."""
 
     path: StringProperty(  # type: ignore[valid-type]
-        name="Style", description="The picture in whose style the shot is painted", subtype="FILE_PATH"
-    )
+        name="Style", description="The picture in whose style the shot is painted", subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
+    )  # fmt: skip
     weight: FloatProperty(  # type: ignore[valid-type]
         name="Weight", description="Share of this style in the blend: only the ratio of the weights counts",
         default=1.0, min=0.0, max=1.0, subtype="FACTOR",
@@ -146,7 +147,7 @@ class StyleTXSettings(bpy.types.PropertyGroup):
     active_style: IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     style: StringProperty(  # type: ignore[valid-type]
         name="Style", description="The picture in whose style the shot is painted: the first of the blend",
-        subtype="FILE_PATH", get=_style, set=_set_style,
+        subtype="FILE_PATH", options=compat.RELATIVE_PATH, get=_style, set=_set_style,
     )  # fmt: skip
     library: EnumProperty(  # type: ignore[valid-type]
         name="Library", description="Styles that come with StyleTX, your own, and those in the folders of the "
@@ -217,11 +218,12 @@ class StyleTXSettings(bpy.types.PropertyGroup):
         name="View Layer", description="The one that is painted; none: the one that the compositor shows"
     )
     sequence: StringProperty(  # type: ignore[valid-type]
-        name="Frames", description="Folder of the frames, or one of them", subtype="FILE_PATH"
-    )
+        name="Frames", description="Folder of the frames, or one of them", subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
+    )  # fmt: skip
     output: StringProperty(  # type: ignore[valid-type]
         name="Output", description="Folder for rendered and painted frames, in a folder of the scene's name",
-        default="//styletx/", subtype="DIR_PATH",
+        default="//styletx/", subtype="DIR_PATH", options=compat.RELATIVE_PATH,
     )
     format: EnumProperty(  # type: ignore[valid-type]
         name="Format",

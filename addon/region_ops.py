@@ -11,7 +11,7 @@ from bpy.props import EnumProperty
 from . import compat
 from .mixins import Result, register_classes_factory
 from .properties import state_of
-from .regions import FIELDS, KINDS
+from .regions import FIELDS, KINDS, renders
 from .style_ops import InScene
 
 
@@ -28,6 +28,8 @@ class STYLETX_OT_add_region(InScene, bpy.types.Operator):
         region = state.regions.add()
         region.kind = self.kind
         chosen: Any = context.object
+        if chosen is not None and not renders(chosen):
+            chosen = None
         if chosen is not None and self.kind in ("OBJECT", "MATERIAL"):
             data = chosen if self.kind == "OBJECT" else chosen.active_material
             setattr(region, FIELDS[self.kind], data)

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import library, regions, run
+from . import library, regions
 from .mixins import register_classes_factory
 from .panels import Compositor
 from .properties import active_region, state_of
@@ -39,7 +39,6 @@ class STYLETX_PT_regions(Compositor, bpy.types.Panel):
         layout: Any = self.layout
         state: Any = state_of(context.scene)
         column = layout.column()
-        column.enabled = run.current is None
         row = column.row()
         row.template_list("STYLETX_UL_regions", "", state, "regions", state, "active_region", rows=3)
         buttons = row.column(align=True)

@@ -32,13 +32,25 @@ KINDS = [
     ("IMAGE", "Image", "A picture or an image sequence, stretched over the frame: white is inside", "IMAGE_DATA", 5),
 ]
 
+UNSEEN = {"CAMERA", "LIGHT", "EMPTY", "SPEAKER", "ARMATURE", "LATTICE", "LIGHT_PROBE"}
+"""Types of objects that no render shows; Cryptomatte does not know them."""
+
+
+def renders(thing: bpy.types.Object) -> bool:
+    """True for an object of a type that a render shows."""
+    return thing.type not in UNSEEN
+
+
+def _offered(self: Any, thing: bpy.types.Object) -> bool:
+    return renders(thing)
+
 
 class StyleTXRegion(bpy.types.PropertyGroup):
     """A part of the picture with a style of its own."""
 
     kind: EnumProperty(name="Region", description="What tells the part", items=KINDS, options=set())  # type: ignore[valid-type]
     object: PointerProperty(  # type: ignore[valid-type]
-        name="Object", description="The object, as Cryptomatte knows it", type=bpy.types.Object
+        name="Object", description="The object, as Cryptomatte knows it", type=bpy.types.Object, poll=_offered
     )
     collection: PointerProperty(  # type: ignore[valid-type]
         name="Collection", description="The collection whose objects are the part", type=bpy.types.Collection
@@ -55,8 +67,9 @@ class StyleTXRegion(bpy.types.PropertyGroup):
     )
     invert: BoolProperty(name="Invert", description="Everywhere else instead", options=set())  # type: ignore[valid-type]
     style: StringProperty(  # type: ignore[valid-type]
-        name="Style", description="The picture in whose style this part is painted", subtype="FILE_PATH"
-    )
+        name="Style", description="The picture in whose style this part is painted", subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,8 +96,46 @@ def title(region: Any) -> str:
 
 def rendered(collection: bpy.types.Collection) -> list[bpy.types.Object]:
     """The objects of a collection that can be seen in a render; Cryptomatte knows of no others."""
-    unseen = {"CAMERA", "LIGHT", "EMPTY", "SPEAKER", "ARMATURE", "LATTICE", "LIGHT_PROBE"}
-    return [thing for thing in collection.all_objects if thing.type not in unseen and not thing.hide_render]
+    return [thing for thing in collection.all_objects if renders(thing) and not thing.hide_render]
+
+
+def shown(scene: bpy.types.Scene, layer: str, data: list[Any]) -> list[Any]:
+    """Of these data-blocks those that a render of the view layer can show: of an object there, or used by one.
+
+    So instances count, those of collections, particles and geometry nodes; what is hidden in renders counts too, as
+    that may be animated.
+    """
+    there: set[Any] = set(_objects(scene.view_layers[layer].layer_collection))
+    below = scene.background_set
+    while below is not None:
+        there.update(below.objects)
+        below = below.background_set
+    if there.issuperset(data):
+        return data
+    everything: Any = bpy.data  # the type stubs of 4.2 want all arguments of this
+    users = everything.user_map()
+    return [thing for thing in data if _used(thing, there, users)]
+
+
+def _objects(part: bpy.types.LayerCollection) -> Iterator[bpy.types.Object]:
+    if not part.exclude:
+        yield from part.collection.objects
+    for child in part.children:
+        yield from _objects(child)
+
+
+def _used(data: Any, there: set[Any], users: Any) -> bool:
+    """True where a data-block is one of those, or one of those uses it, however far up."""
+    found, left = {data}, [data]
+    while left:
+        one = left.pop()
+        if one in there:
+            return True
+        # all that is in a scene is used by it, which says nothing of what it shows
+        more = {user for user in users.get(one, ()) if user.id_type != "SCENE"} - found
+        found |= more
+        left += more
+    return False
 
 
 def key(state: Any) -> list[Any]:
@@ -98,10 +149,13 @@ def key(state: Any) -> list[Any]:
     return found
 
 
-def gather(scene: bpy.types.Scene, state: Any, folder: Path | None) -> tuple[list[dict[str, Any]], list[Drawing]]:
+def gather(
+    scene: bpy.types.Scene, state: Any, layer: str | None, folder: Path | None
+) -> tuple[list[dict[str, Any]], list[Drawing]]:
     """The regions' styles as a job has them, and the masks to draw before. Raises InputError for what is missing.
 
-    folder: where masks and pictures that are not files are written to; None looks at the settings and writes nothing.
+    layer: the view layer that is rendered; None where frames are taken that are rendered already. folder: where masks
+    and pictures that are not files are written to; None looks at the settings and writes nothing.
     """
     styles, drawings = [], []
     for region in state.regions:
@@ -116,6 +170,17 @@ def gather(scene: bpy.types.Scene, state: Any, folder: Path | None) -> tuple[lis
                 raise InputError(f"A region has no {region.kind.lower()}: choose one, or remove the region.")
             if region.kind == "COLLECTION" and not rendered(data):
                 raise InputError(f"Nothing in the collection '{data.name}' of a region renders: choose another one.")
+            if region.kind == "OBJECT" and not renders(data):
+                raise InputError(f"The object '{data.name}' of a region is nothing that renders: choose another one.")
+            things = rendered(data) if region.kind == "COLLECTION" else [data]
+            if layer is not None and region.kind in ("OBJECT", "COLLECTION", "MATERIAL"):
+                things = shown(scene, layer, things)
+                if not things:
+                    raise InputError(
+                        f"The {region.kind.lower()} '{data.name}' of a region is not in the view layer '{layer}' that "
+                        f"is painted: choose another one, or link it to the scene '{scene.name}'."
+                    )
+            file = _file(data) if region.kind == "IMAGE" else ""
             if folder is None:
                 continue
             if region.kind == "MASK":
@@ -123,11 +188,10 @@ def gather(scene: bpy.types.Scene, state: Any, folder: Path | None) -> tuple[lis
                 drawings.append(drawing)
                 where["mask"] = str(drawing.folder)
             elif region.kind == "IMAGE":
-                where["mask"] = _image(scene, data, folder)
+                where["mask"] = file or _written(scene, data, folder)
             elif region.kind == "MATERIAL":
                 where["material"] = [_literal(data.name)]
             else:
-                things = [data] if region.kind == "OBJECT" else rendered(data)
                 where["object"] = [_literal(thing.name) for thing in things]
         styles.append({"path": library.for_method(state.method, region.style), "weight": 1.0, "region": where})
     return styles, drawings
@@ -138,16 +202,31 @@ def _literal(name: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 
-def _image(scene: bpy.types.Scene, image: Any, folder: Path) -> str:
-    """The file of a picture, or the pattern of a sequence; what is no file of the engine's kinds is written to one."""
+def _file(image: Any) -> str:
+    """The file of a picture, or the pattern of a sequence; "" for what has no file of the engine's kinds.
+
+    Raises InputError for a movie, and for a sequence whose files the engine cannot read one for each frame.
+    """
+    if image.source == "MOVIE":
+        raise InputError(
+            f"The image '{image.name}' of a region is a movie: choose an image sequence, with a file for each frame."
+        )
     path = Path(bpy.path.abspath(image.filepath))
     usable = path.suffix.lower() in library.PICTURES and path.is_file() and not image.is_dirty and not image.packed_file
     if image.source == "SEQUENCE" and usable:
         match = re.fullmatch(r"(.*?)(\d+)(\D*)", path.stem)
         if match:
             return str(path.with_name(match[1] + "#" * len(match[2]) + match[3] + path.suffix))
-    if image.source == "FILE" and usable:
-        return str(path)
+    if image.source == "SEQUENCE":
+        raise InputError(
+            f"The image sequence '{image.name}' of a region cannot be read as masks: give PNG, JPEG, TIFF or EXR files "
+            "with the frame's number in their names."
+        )
+    return str(path) if image.source == "FILE" and usable else ""
+
+
+def _written(scene: bpy.types.Scene, image: Any, folder: Path) -> str:
+    """The file that a picture without one is written to."""
     written = folder / f"{bpy.path.clean_name(image.name)}.png"
     image_files.save(image, scene, written, image_files.SEEN)
     return str(written)

@@ -31,6 +31,8 @@ from .shots import TEMPORARY, camera_at, is_temporary, resolution
 
 RECORD = "rendered.json"
 STEM = "frame_"
+RANKS = 6
+"""Names that a pixel has in Cryptomatte at least, Blender's own default: with fewer, hair and glass lose coverage."""
 NICE = 5
 """How far a Blender that renders beside the interface stands back, as the worker does."""
 
@@ -45,8 +47,6 @@ def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
         camera = camera_at(scene, frame)
         if camera is None or camera.type != "CAMERA":
             raise InputError(f"Scene '{scene.name}' has no camera at frame {frame}: choose one in its properties.")
-    if render.use_multiview:
-        raise InputError("Stereoscopy is on: StyleTX paints one eye only, so switch it off in the output properties.")
     if render.use_border and render.use_crop_to_border:
         raise InputError("The render region is cropped: switch off 'Crop to Render Region' in the output properties.")
     if not compat.working_space_is_rec709():
@@ -58,6 +58,26 @@ def check(scene: bpy.types.Scene, frames: list[int]) -> list[str]:
     if render.use_border:
         notices.append("The render region is ignored: whole frames are painted.")
     return notices
+
+
+def check_images() -> None:
+    """Raise InputError for painted pixels that are in no file yet: the Blender that renders beside lacks them.
+
+    Only where a render may show them: brushes, editors and the compositor do not count.
+    """
+    painted = {image for image in bpy.data.images if image.is_dirty and image.source in ("FILE", "GENERATED", "TILED")}
+    data: Any = bpy.data  # the type stubs of 4.2 want all arguments of this
+    found = data.user_map(subset=painted) if painted else {}
+    for image, users in found.items():
+        if any(user.id_type not in _UNSEEN and getattr(user, "type", "") != "COMPOSITING" for user in users):
+            raise InputError(
+                f"Save or pack the image '{image.name}' first: it is painted, and the Blender that renders beside the "
+                "window reads the file, where its new pixels are not."
+            )
+
+
+_UNSEEN = {"SCENE", "SCREEN", "WORKSPACE", "WINDOWMANAGER", "BRUSH", "CAMERA"}
+"""Types of data-blocks whose images no render of ours shows."""
 
 
 class FrameStore:
@@ -118,11 +138,12 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, sid
     name = _copy(scene, layer, frame, path, side).name
     clock = _clock(frame).name
     path.unlink(missing_ok=True)
+    failed = ""
     try:
         with bpy.context.temp_override(scene=bpy.data.scenes[clock]):
             bpy.ops.render.render(write_still=True, scene=name)
     except RuntimeError as error:
-        raise WorkError(f"Frame {frame} could not be rendered: {sentence(error)}") from None
+        failed = sentence(error)
     finally:
         for made in (name, clock):
             bpy.data.scenes.remove(bpy.data.scenes[made])
@@ -130,11 +151,13 @@ def render_frame(scene: bpy.types.Scene, layer: str, frame: int, path: Path, sid
             # The first render makes these. In a window they stay: an editor or the viewer's job may be using them.
             if bpy.app.background and image.name not in before and image.type in {"RENDER_RESULT", "COMPOSITING"}:
                 bpy.data.images.remove(image)
-    if not path.is_file():
-        raise WorkError(f"Frame {frame} was rendered without a file: render it with F12 to see what is wrong.")
-    if not is_whole(path):
+    if path.is_file() and not is_whole(path):  # which Blender reports, or not: it depends on where in the file it is
         path.unlink()
         raise WorkError(f"Frame {frame} was not written whole to '{path.parent}': make room on that disk.")
+    if failed:
+        raise WorkError(f"Frame {frame} could not be rendered: {failed}")
+    if not path.is_file():
+        raise WorkError(f"Frame {frame} was rendered without a file: render it with F12 to see what is wrong.")
 
 
 def render_beside(
@@ -274,7 +297,7 @@ def _copy(scene: bpy.types.Scene, layer: str, frame: int, path: Path, side: int)
             # regions may be asked for later, and no frame is to be rendered again for that
             view_layer.use_pass_cryptomatte_object = True
             view_layer.use_pass_cryptomatte_material = True
-            view_layer.pass_cryptomatte_depth = 2
+            view_layer.pass_cryptomatte_depth = max(view_layer.pass_cryptomatte_depth, RANKS)
     copy.camera = camera_at(scene, frame)
     return copy
 

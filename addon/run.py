@@ -22,7 +22,7 @@ from styletx_core import __version__ as VERSION
 from styletx_core import events, memory
 from styletx_core.errors import InputError, StyleTXError, WorkError
 
-from . import jobs, look, rendering, scene_job, shots, stale, wiring, worker_client
+from . import jobs, keyed, look, rendering, scene_job, shots, stale, texts, wiring, worker_client
 from .preferences import device_sentence, missing_sentence, vgg_sentence, worker_python
 from .properties import freeze, key_of, result_key, state_of, using
 
@@ -80,6 +80,7 @@ class Run:
         self.progress = 0.0
         self.eta: float | None = None
         self.seconds: float | None = None  # a frame
+        self.memory: float | None = None  # GB that painting takes at its peak, about
         self.notices: list[str] = []
         self.error = ""
         self.log = ""
@@ -185,10 +186,14 @@ class Run:
         frames = [self.frame] if self.frame is not None else shots.frames_of(scene)
         if frames[0] < 0:
             raise InputError(f"Frame {frames[0]} is below 0: only frames from 0 on can be painted.")
-        self.notices += [] if sequence else rendering.check(scene, frames)
+        if not sequence:
+            self.notices += rendering.check(scene, frames)
+            if self.windowed:
+                rendering.check_images()
         self.notices += scene_job.check(scene)
-        look.check(scene, frames)
         layer = wiring.source_layer(scene)
+        rendered = None if sequence else layer
+        look.check(scene, frames, rendered)
         folders, notices = scene_job.folders(scene, self.frame is not None)
         self.notices += notices
         source = scene_job.sequence_source(scene) if sequence else folders.render
@@ -196,13 +201,13 @@ class Run:
         # before hours of rendering, not after: is there a worker that can paint?
         yield from self._start_worker()
         if not sequence:
-            self._check_memory(shots.resolution(self.scene), len(frames) > 1)
+            yield from self._check_memory(shots.resolution(self.scene), frames)
         camera, cameras = yield from self._camera(frames, folders, source if sequence else None)
         if not sequence:
             yield from self._render(layer, frames, folders)
         motion, why = scene_job.motion_source(self.scene, cameras)
         self.notices += [why] if why else []
-        painting = yield from look.prepare(self, frames, folders.base / "masks")
+        painting = yield from look.prepare(self, frames, folders.base / "masks", layer=rendered)
         job = scene_job.gather(self.scene, painting, source, (frames[0], frames[-1]), camera, motion, folders.painted)
         yield from self._paint(job)
         self._wire(layer)
@@ -218,18 +223,34 @@ class Run:
         self._devices = pong.get("devices") or []
         self.note(f"Worker: Python {pong['python']}, PyTorch {pong['torch']}, {pong['device']} ({pong['device_name']})")
 
-    def _check_memory(self, size: tuple[int, int], shot: bool) -> None:
+    def _check_memory(self, size: tuple[int, int], frames: list[int]) -> Steps:
         """Raise InputError where painting pictures of this width and height cannot fit, whatever is closed."""
         if not all(size):  # Blender does not know how large a multilayer EXR is
             return
-        state = state_of(self.scene)
-        need = memory.estimate(*size, method=state.method, device="cpu", shot=shot).host / memory.GIB
-        self.note(f"Memory: about {need:.1f} GB for {size[0]}x{size[1]} with {state.method}")
+        method, strokes = state_of(self.scene).method, []
+        clock = time.monotonic()
+        for _, values in keyed.sample(self.scene, frames):
+            strokes.append(values.get("size", state_of(self.scene).size))
+            if time.monotonic() - clock > look.STEP:
+                yield
+                clock = time.monotonic()
+
+        def taken(stroke: float) -> float:
+            known = memory.estimate(*size, method=method, device="cpu", shot=len(frames) > 1, size=stroke)
+            return known.host / memory.GIB
+
+        stroke = min(strokes)
+        need = taken(stroke)
+        enlarged = need > taken(1.0)  # small strokes are painted on an enlarged frame
+        self.memory = max(need, self.memory or 0.0)  # of several strips
+        what = f"{size[0]}x{size[1]} pixels with {method}" + (f" at Stroke Size {stroke:.2f}" if enlarged else "")
+        self.note(f"Memory: about {need:.1f} GB for {what}")
         there = next((found["memory_gb"] for found in self._devices if found["device"] == "cpu"), None)
         if there is not None and need > there:
+            cure = "raise Stroke Size, lower the resolution," if enlarged else "lower the resolution,"
             raise InputError(
-                f"Painting {size[0]}x{size[1]} pixels with {state.method} takes about {need:.0f} GB of memory, and "
-                f"this machine has {there:.0f}: lower the resolution, or choose another method."
+                f"Painting {what} takes about {need:.0f} GB of memory, and this machine has {there:.0f}: "
+                f"{cure} or choose another method."
             )
 
     def _camera(
@@ -290,7 +311,9 @@ class Run:
         done = len(frames) - len(missing)
         self.progress = done / len(frames)
         if missing:
-            self.phase = f"Rendering frame {missing[0]} ({done + 1} of {len(frames)})"
+            self.phase = texts.label(
+                "Rendering frame {frame} ({number} of {count})", frame=missing[0], number=done + 1, count=len(frames)
+            )
         self._rendered = self._rendered + 1 if self._rendered >= 0 else 0
         self.eta = (time.monotonic() - began) / self._rendered * len(missing) if self._rendered else None
 
@@ -337,12 +360,14 @@ class Run:
         event = events.from_dict(message)
         if isinstance(event, events.Started):
             self.progress = event.kept / max(event.total, 1)
-            self.phase = f"Painting on {event.device}"
+            self.phase = texts.label("Painting on {device}", device=event.device)
         elif isinstance(event, events.Notice):
             if event.text not in self.notices:
                 self.notices.append(event.text)
         elif isinstance(event, events.FrameDone):
-            self.phase = f"Painting frame {event.frame} ({event.index} of {event.total})"
+            self.phase = texts.label(
+                "Painting frame {frame} ({number} of {count})", frame=event.frame, number=event.index, count=event.total
+            )
             self.progress, self.eta, self.seconds = event.index / event.total, event.eta, event.seconds
         elif isinstance(event, events.Finished):
             self.finished = event
@@ -375,10 +400,19 @@ class Run:
         """One sentence on a run that is done."""
         assert self.finished is not None
         done = self.finished
-        text = f"Painted {done.frames} frame{'' if done.frames == 1 else 's'} in {done.seconds:.0f} s"
+        text = painted_in(done.frames, done.seconds)
         if done.temporal_error is not None and done.alone_error is not None:
-            text += f", temporal error {done.temporal_error:.3f} ({done.alone_error:.3f} frame by frame)"
+            text += texts.report(
+                ", temporal error {error:.3f} ({alone:.3f} frame by frame)",
+                error=done.temporal_error, alone=done.alone_error,
+            )  # fmt: skip
         return text + f": {Path(done.directory) / done.pattern}"
+
+
+def painted_in(frames: int, seconds: float) -> str:
+    """How many frames took how long."""
+    text = "Painted 1 frame in {seconds:.0f} s" if frames == 1 else "Painted {frames} frames in {seconds:.0f} s"
+    return texts.report(text, frames=frames, seconds=seconds)
 
 
 def ping() -> Generator[None, None, dict[str, Any]]:

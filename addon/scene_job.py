@@ -85,9 +85,16 @@ def color_config() -> str | None:
 
 def check(scene: bpy.types.Scene) -> list[str]:
     """Look at the settings; returns notices, raises InputError for what cannot be painted."""
+    check_views(scene)
     if state_of(scene).format == "PNG":
         wiring.check_display_output(scene)
     return view_notices(scene)
+
+
+def check_views(scene: bpy.types.Scene) -> None:
+    """Raise InputError where the scene has two eyes."""
+    if scene.render.use_multiview:
+        raise InputError("Stereoscopy is on: StyleTX paints one eye only, so switch it off in the output properties.")
 
 
 def view_notices(scene: bpy.types.Scene) -> list[str]:

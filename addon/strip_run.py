@@ -17,9 +17,9 @@ import bpy
 from styletx_core import events
 from styletx_core.errors import InputError
 
-from . import keyed, library, look, rendering, strip_frames, strip_place, strips
+from . import compat, keyed, library, look, rendering, strip_frames, strip_place, strips
 from .properties import state_of
-from .run import Run, Steps
+from .run import Run, Steps, painted_in
 
 
 class StripRun(Run):
@@ -50,9 +50,16 @@ class StripRun(Run):
         self.notices += notices
         library.chosen(state_of(self.scene))
         keyed.check(self.scene, [min(target.first for target in targets), max(target.end for target in targets) - 1])
+        if self.windowed and any(
+            leaf.type == "SCENE"
+            for target in targets
+            for leaf in strips.leaves(compat.all_strips(self.scene.sequence_editor)[target.name])
+        ):
+            rendering.check_images()
         yield from self._start_worker()
         for target in targets:
-            self._check_memory(target.size, not target.still)
+            frames = [target.first] if target.still else list(range(target.first, target.end))
+            yield from self._check_memory(target.size, frames)
         for number, target in enumerate(targets, 1):
             self.subject = target.name if len(targets) == 1 else f"{target.name} ({number} of {len(targets)})"
             if not target.files:
@@ -103,4 +110,4 @@ class StripRun(Run):
         frames = sum(done.frames for _, done in self.painted)
         seconds = sum(done.seconds for _, done in self.painted)
         names = ", ".join(target.name for target, _ in self.painted)
-        return f"Painted {frames} frame{'' if frames == 1 else 's'} in {seconds:.0f} s: {names}"
+        return f"{painted_in(frames, seconds)}: {names}"

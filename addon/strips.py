@@ -70,8 +70,7 @@ def gather(scene: bpy.types.Scene, names: list[str]) -> tuple[list[Target], list
     notices: list[str] = []
     if scene.library is not None:
         raise InputError(f"The scene '{scene.name}' is linked from another file: open that file to paint its strips.")
-    if scene.render.use_multiview:
-        raise InputError("Stereoscopy is on: StyleTX paints one eye only, so switch it off in the output properties.")
+    scene_job.check_views(scene)
     if not compat.working_space_is_rec709():
         raise InputError("The file's working color space is not Linear Rec.709: set it back in the scene properties.")
     chosen = []

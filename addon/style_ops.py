@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringPrope
 
 from styletx_core.errors import InputError
 
-from . import compat, keyed, library, run
+from . import compat, image_files, keyed, library, run, texts
 from .mixins import OperatorMixin, Result, register_classes_factory
 from .preferences import preferences
 from .properties import active_style, state_of
@@ -22,6 +22,12 @@ EXTENSIONS = "*.png;*.jpg;*.jpeg;*.tif;*.tiff;*.exr;*.webp;*.bmp;*.tga;*.jp2;*.h
 def shown_image(context: bpy.types.Context) -> Any:
     """The picture that the image editor shows; None in any other editor."""
     return getattr(context.space_data, "image", None)
+
+
+def shown_file(context: bpy.types.Context) -> str:
+    """The file of the frame that the image editor shows of a sequence; "" where it shows none."""
+    space: Any = context.space_data
+    return image_files.frame_file(space.image, space.image_user)
 
 
 class InScene(OperatorMixin):
@@ -91,7 +97,7 @@ class STYLETX_OT_add_image_style(OnImage, InScene, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Result:
         try:
-            path = library.add_image(shown_image(context), context.scene)
+            path = library.add_image(shown_image(context), context.scene, file=shown_file(context))
         except InputError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -125,7 +131,7 @@ class STYLETX_OT_remove_style(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         style.path = ""
-        self.report({"INFO"}, f"Removed {path.name}")
+        self.report({"INFO"}, texts.report("Removed {name}", name=path.name))
         return {"FINISHED"}
 
 
@@ -201,6 +207,7 @@ class STYLETX_OT_edit_folders(bpy.types.Operator):
             folders.add().path = self.directory
         elif self.index < len(folders):
             folders.remove(self.index)
+        library.changed()
         context.preferences.is_dirty = True
         return {"FINISHED"}
 
@@ -219,7 +226,7 @@ def _added(operator: bpy.types.Operator, context: bpy.types.Context, paths: list
 def _choose(operator: bpy.types.Operator, context: bpy.types.Context, path: Path) -> Result:
     state = state_of(compat.shown_scene(context))
     (active_style(state) or state.styles.add()).path = str(path)
-    operator.report({"INFO"}, f"'{path.stem}' is in the library of styles")
+    operator.report({"INFO"}, texts.report("'{name}' is in the library of styles", name=path.stem))
     return {"FINISHED"}
 
 

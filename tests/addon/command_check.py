@@ -23,15 +23,27 @@ scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_pe
 scene.cycles.use_denoising = False  # Debian builds Blender without the denoiser
 scene.frame_start, scene.frame_end = 1, 3
 scene.styletx.output = "//painted/"
+scene.sequence_editor_create().sequences.new_image("still", "{INSIDE}/style.png", 1, 1)
 bpy.ops.wm.save_as_mainfile(filepath="{INSIDE}/shot.blend")
+scene.frame_end, scene.styletx.output = 30, "//long/"
+bpy.ops.wm.save_as_mainfile(filepath="{INSIDE}/long.blend")
 """
+KILL = """
+$@ & pid=$!
+for _ in $(seq 1200); do ls long/Scene/painted/frame_0002.exr 2>/dev/null && break; sleep 0.1; done
+kill -9 $pid
+sleep 21  # until the job counts as one of a Blender that is gone
+"""
+"""Runs a command until the second frame is painted."""
 SEE = "import bpy; s = bpy.context.scene; print('SEEN', s.styletx.result_last, s.styletx.strength, s.use_nodes)"
 
 
 def main(chroot: Path, python: Path) -> int:
     here = prepare(chroot)
     (here / "make.py").write_text(MAKE, "utf-8")
-    paint = f"blender shot.blend --command styletx render --style {INSIDE}/style.png --worker {python.absolute()}"
+    (here / "kill.sh").write_text(KILL, "utf-8")
+    given = f"--style {INSIDE}/style.png --worker {python.absolute()}"
+    paint = f"blender shot.blend --command styletx render {given}"
     commands = [
         "blender -b --command styletx --help",
         f"{paint} --strength 0.5 --device cpu --save",
@@ -42,6 +54,9 @@ def main(chroot: Path, python: Path) -> int:
         "blender shot.blend --command styletx render --scene Other",
         "blender shot.blend --command styletx resume",
         "blender shot.blend --command styletx test",
+        f"blender shot.blend --command styletx strips --strip still {given} --size 0.5 --keep-colors luminance",
+        f"bash kill.sh blender long.blend --command styletx render {given}",
+        f"blender long.blend --command styletx resume --worker {python.absolute()}",
     ]
     lines = ["blender -b --python make.py"]
     for number, command in enumerate(commands):
@@ -67,6 +82,9 @@ def main(chroot: Path, python: Path) -> int:
         "no scene: bad input": codes[6] == 2 and "Other" in outs[6],
         "nothing to resume: bad input": codes[7] == 2 and "interrupted" in outs[7],
         "a worker without PyTorch fails its test": codes[8] == 1 and "cannot import" in outs[8],
+        "a strip is painted": codes[9] == 0 and "Painted 1 frame" in outs[9] and ": still" in outs[9],
+        "a render is killed": "Painted 30" not in outs[10] and "frame_0002.exr" in outs[10],
+        "and goes on": codes[11] == 0 and "Painted 30 frames" in outs[11] and "Rendering frame 1 " not in outs[11],
         "no traceback": not any("Traceback" in out for out in outs),
     }
     return told(checks)

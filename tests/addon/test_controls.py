@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import OpenEXR
 import pytest
 from blenders import Blender
 from test_extension import pixels
@@ -21,6 +23,7 @@ SCRIPT = Path(__file__).parent / "inside" / "controls.py"
 def test_settings_follow_curves_and_drivers_frame_by_frame(blender: Blender, tmp_path: Path) -> None:
     seen = blender.run("keyed", tmp_path, SCRIPT)
     assert seen["error"] == "" and seen["change"] == [] and seen["frame"] == 2
+    assert cryptomattes(tmp_path) == 3, "six names a pixel, as Blender has by itself"
     strength = seen["settings"]["strength"]
     assert strength.keys() == {"1", "2", "3"}
     assert np.allclose([strength[str(frame)] for frame in (1, 2, 3)], [0, 0.5, 1], atol=1e-6)
@@ -136,12 +139,30 @@ def test_regions_are_painted_in_their_own_styles(blender: Blender, tmp_path: Pat
     top = np.abs(painted["image"] - plain)[..., :3].max(-1) > 1e-6
     assert top[:24].any() and not top[40:].any(), "white is inside"
     assert seen["mask change"] == []
+    assert cryptomattes(tmp_path) == 4, "as deep as the view layer's own"
 
-    words = {"nothing chosen": "object", "no style": "Ball [1]", "empty": "Empty", "no style elsewhere": "style"}
+    for name in ("object instanced", "collection instanced", "material instanced"):
+        assert seen[name]["error"] == "", (name, seen[name]["error"])
+        part = np.abs(pixels(seen[name]["path"]) - pixels(seen["object instanced"]["path"]))
+        assert part.max() <= 1 / 255, "an object, its collection and its material are the same pixels"
+    words = {"nothing chosen": "object", "no style": "Ball [1]", "empty": "Empty", "no style elsewhere": "style",
+             "camera active": "no object", "a camera": "'Camera' of a region is nothing that renders",
+             "object elsewhere": "'Far' of a region is not in the view layer",
+             "collection elsewhere": "'Parts' of a region is not in the view layer",
+             "material elsewhere": "'Alone' of a region is not in the view layer",
+             "object excluded": "'Far' of a region is not in the view layer",
+             "movie as a mask": "is a movie", "sequence as a mask": "cannot be read as masks"}  # fmt: skip
     for name, word in words.items():
         error = seen[name]["error"]
         assert word in error and "\n" not in error and "unexpectedly" not in error, (name, error)
     assert seen["scenes"] == ["Scene"]
+
+
+def cryptomattes(output: Path) -> int:
+    """How many passes of two names each the Cryptomatte Object of the rendered frames has."""
+    with OpenEXR.File(str(output / "Scene" / "render" / "frame_0001.exr"), separate_channels=True) as file:
+        names = [part.header.get("name", "") + channel for part in file.parts for channel in part.channels]
+    return len({found for name in names for found in re.findall(r"CryptoObject\d+", name)})
 
 
 def dilated(area: np.ndarray) -> np.ndarray:

@@ -146,7 +146,8 @@ def test_errors_are_sentences_and_change_nothing(blender: Blender, tmp_path: Pat
         "no camera": "camera",
         "stereo": "Stereoscopy", "negative": "-3", "no layer": "view layer", "small": "9x6",
         "crop": "Crop", "look": "choose EXR", "view": "choose EXR", "curves": "choose EXR", "no sequence": "frames",
-        "sequence gone": "/nowhere/frames", "output": "/proc/styletx", "no python": "preferences",
+        "stereo of a sequence": "Stereoscopy", "sequence gone": "/nowhere/frames",
+        "output": "/proc/styletx", "no python": "preferences",
         "python gone": "/nowhere/bin/python", "no python in it": "not a picture.png", "bare python": "pip install",
         "bare test": "pip install", "no av": "cannot import av: install it there with  pip install av",
     }

@@ -37,6 +37,7 @@ def test_a_job_goes_on_after_blender_died(blender: Blender, tmp_path: Path) -> N
     (tmp_path / "result.json").unlink()
     seen = blender.run("resumed", tmp_path, JOBS)
     assert not Path(f"/proc/{before['worker']}").exists(), "the worker dies with Blender"
+    assert seen["running"] == [0, 1, 1], "a Blender that renders a frame for long is not gone"
     assert seen["interrupted"] == [{"label": "Scene", "kind": "render", "frame": None, "over": False}]
     assert "open that file" in seen["other file"] and "shot.blend" in seen["other file"]
     assert seen["result"] == ["FINISHED"] and len(seen["after"]) == 10 == seen["wired"]
@@ -51,6 +52,46 @@ def test_what_cannot_fit_is_told_before_the_work(blender: Blender, tmp_path: Pat
     for word in ("30000x30000", "adain_reconet", "GB", "lower the resolution"):
         assert word in seen["error"], seen["error"]
     assert seen["smaller"] == ["FINISHED"]
+
+
+def test_small_strokes_that_cannot_fit_are_told_before_the_work(blender: Blender, tmp_path: Path) -> None:
+    seen = blender.run("strokes", tmp_path, JOBS)
+    assert seen["keyed"]["state"] == "FAILED" and seen["rendered"] == 0
+    for word in ("960x540", "Stroke Size 0.25", "raise Stroke Size"):
+        assert word in seen["keyed"]["error"], seen["keyed"]["error"]
+    assert seen["own"]["error"] == "" and "Stroke Size" not in seen["own"]["log"]
+    assert seen["own"]["memory"] < seen["memory"] < seen["keyed"]["memory"]
+
+
+def test_drawing_does_not_look_at_the_disk_each_time(blender: Blender, tmp_path: Path) -> None:
+    seen = blender.run("redrawn", tmp_path, JOBS)
+    assert seen["looks"] == [{"jobs": 1, "library": 1}, {"jobs": 2, "library": 2}]
+    assert seen["added"], "what was just added is there at once"
+
+
+def test_painted_pixels_in_no_file_are_told_before_the_work(blender: Blender, tmp_path: Path) -> None:
+    seen = blender.run("unsaved", tmp_path, JOBS)
+    assert seen.pop("dirty")
+    for name in ("in an editor", "no window", "packed"):
+        assert seen.pop(name) == ["RUNNING", ""], name
+    assert len(seen) == 4
+    for name, (state, error) in seen.items():
+        assert state == "FAILED" and "Save or pack the image 'Poster' first" in error and "\n" not in error, name
+
+
+def test_the_command_does_what_the_buttons_do(blender: Blender, tmp_path: Path) -> None:
+    seen = blender.run("command", tmp_path, JOBS)
+    for option, (code, error) in seen["bad"].items():
+        word = "Nowhere" if option == "--view-layer" else option
+        assert code == 2 and word in error and error.count("\n") == 1, (option, error)
+    for name in ("render", "resume", "strips"):
+        assert seen[name][0] == 0, (name, seen[name])
+    settings = seen["settings"]
+    assert settings["size"] == 0.5 and settings["keep_colors"] == "luminance" and settings["strength"] == 0.75
+    assert seen["chosen"] == ["ORIGINAL", True]
+    assert seen["resumed"] == 0.5 and seen["nothing"][0] == 2 and "interrupted" in seen["nothing"][1]
+    assert seen["names"] == ["clip", "clip StyleTX"]
+    assert seen["no strip"][0] == 2 and "'gone'" in seen["no strip"][1]
 
 
 @pytest.fixture(scope="module")

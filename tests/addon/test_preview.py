@@ -76,6 +76,17 @@ def test_a_still_of_the_render_result_is_painted(seen: Any) -> None:
     assert np.abs(paint - plain)[..., :3].max() > 0.05
 
 
+def test_the_shown_frame_of_a_sequence_is_taken_and_no_movie(seen: Any) -> None:
+    case = seen["moving"]
+    assert case["error"] == "" and case["change"] == {}
+    assert np.array_equal(pixels(case["original"]["path"]), pixels(str(seen["output"] / "gray_0002.png")))
+    assert case["style error"] == "" and Path(case["style"]).name == "gray_0003.png"
+    assert np.allclose(pixels(case["style"])[..., :3], 3 / 4, atol=1 / 255)
+    assert "gray_0007.png" in case["no file"]
+    assert all("is a movie" in error for error in case["movie"])
+    assert not any("\n" in error or "unexpectedly" in error for error in (case["no file"], *case["movie"]))
+
+
 def test_painted_frames_play(seen: Any) -> None:
     case = seen["play"]
     assert case["EXR error"] == "" and case["EXR"] == ["SEQUENCE", "frame_0101.exr", 101, 2, 100, True, True]

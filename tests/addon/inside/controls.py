@@ -243,10 +243,47 @@ def keyed_objects(made: bpy.types.Scene, add: Callable[..., None]) -> dict[str, 
     return result
 
 
+def outside(add: Callable[..., None], paint: Callable[[str], None]) -> None:
+    """Regions of what is not in the scene, in no view layer, no picture's, an instance's; a movie as a mask."""
+    bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
+    add("OBJECT", "ink")  # the camera is not taken
+    paint("camera active")
+    add("OBJECT", "ink", object=bpy.data.objects["Camera"])
+    paint("a camera")
+    far = bpy.data.objects.new("Far", bpy.data.objects["Cube"].data.copy())
+    far.location, far.scale = (-1.5, 2.5, 0), (0.5, 0.5, 0.5)
+    alone = bpy.data.materials.new("Alone")
+    far.data.materials[0] = alone
+    parts = bpy.data.collections.new("Parts")
+    parts.objects.link(far)
+    names: dict[str, tuple[str, Any]] = {
+        "object": ("OBJECT", far), "collection": ("COLLECTION", parts), "material": ("MATERIAL", alone)}  # fmt: skip
+    for name, (kind, data) in names.items():
+        add(kind, "ink", **{name: data})
+        paint(f"{name} elsewhere")
+    scene = bpy.context.scene
+    scene.collection.children.link(parts)
+    bpy.context.view_layer.layer_collection.children["Parts"].exclude = True
+    add("OBJECT", "ink", object=far)
+    paint("object excluded")
+    instance = bpy.data.objects.new("Instance", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", parts
+    scene.collection.objects.link(instance)
+    for name, (kind, data) in names.items():
+        add(kind, "ink", **{name: data})
+        paint(f"{name} instanced")
+    for name, source in (("movie", "MOVIE"), ("sequence", "SEQUENCE")):
+        image = bpy.data.images.new(name, 8, 8)
+        image.source, image.filepath = source, str(OUTPUT / f"mask.{name}")
+        add("IMAGE", "ink", image=image)
+        paint(f"{name} as a mask")
+
+
 def regions() -> dict[str, Any]:
     """Two objects in two styles; every kind of region; what is missing."""
     made = scene(1, SIZE)
     made.frame_set(1)
+    made.view_layers[0].pass_cryptomatte_depth = 8
     ball = _ball()
     bpy.context.view_layer.update()
     state = made.styletx
@@ -312,6 +349,8 @@ def regions() -> dict[str, Any]:
     state.elsewhere, state.style = "STYLE", ""
     add("OBJECT", "ink", object=ball)
     paint("no style elsewhere")
+    state.elsewhere, state.style = "ORIGINAL", shipped["oil"]
+    outside(add, paint)
     result["scenes"] = [other.name for other in bpy.data.scenes]
     return result
 

@@ -17,27 +17,24 @@ def everything() -> dict[str, Any]:
     """Operators, settings and panels with their texts."""
     scene(1, (64, 48))
     settings = bpy.context.scene.styletx
-    groups = {"StyleTXSettings": settings.bl_rna}
-    groups |= {type(found).__name__: found.fixed_type for found in settings.bl_rna.properties
-               if found.type in {"COLLECTION", "POINTER"} and found.identifier != "rna_type"}  # fmt: skip
     owner = bpy.context.preferences.addons[MODULE].preferences
-    groups |= {"StyleTXPreferences": owner.bl_rna}
-    for name, found in list(groups.items()):
-        del groups[name]
-        groups[found.identifier] = found
+    shown = [settings.bl_rna, owner.bl_rna]
+    shown += [found.fixed_type for found in settings.bl_rna.properties
+              if found.type in {"COLLECTION", "POINTER"} and found.identifier != "rna_type"]  # fmt: skip
+    groups = {rna.identifier: _properties(rna) for rna in shown}
     operators = {}
     for name in dir(bpy.ops.styletx):
         rna = getattr(bpy.ops.styletx, name).get_rna_type()
         cls = getattr(bpy.types, f"STYLETX_OT_{name}")
         operators[name] = {"label": rna.name, "description": rna.description, "properties": _properties(rna),
-                           "options": sorted(getattr(cls, "bl_options", ()))}  # fmt: skip
+                           "options": sorted(getattr(cls, "bl_options", ())),
+                           "modal": hasattr(cls, "modal")}  # fmt: skip
     panels = {}
     for name in dir(bpy.types):
         cls = getattr(bpy.types, name)
         if name.startswith("STYLETX_") and hasattr(cls, "bl_space_type"):
             panels[name] = {"label": cls.bl_label, "category": getattr(cls, "bl_category", "")}
-    shown = {name: _properties(rna) for name, rna in groups.items()}
-    return {"operators": operators, "panels": panels, "groups": shown}
+    return {"operators": operators, "panels": panels, "groups": groups}
 
 
 def _properties(rna: Any) -> list[dict[str, Any]]:
@@ -47,7 +44,8 @@ def _properties(rna: Any) -> list[dict[str, Any]]:
             continue
         items = [[item.name, item.description] for item in prop.enum_items] if prop.type == "ENUM" else []
         found.append({"id": prop.identifier, "name": prop.name, "description": prop.description, "items": items,
-                      "hidden": prop.is_hidden})  # fmt: skip
+                      "hidden": prop.is_hidden, "path": prop.subtype in ("FILE_PATH", "DIR_PATH"),
+                      "relative": getattr(prop, "is_path_supports_blend_relative", None)})  # fmt: skip
     return found
 
 

@@ -7,11 +7,13 @@ What is right or wrong is decided outside, in test_jobs.py.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import types
@@ -38,12 +40,13 @@ class Pressed:
     A `bpy` module has no window and makes no instance of an operator, so this stands in for the instance.
     """
 
-    def __init__(self, name: str, source: str = "operators", **values: Any) -> None:
+    def __init__(self, name: str, source: str = "operators", windowed: bool = False, **values: Any) -> None:
+        """windowed: renders beside the window would be started; a `bpy` module cannot."""
         cls = getattr(module(source), f"STYLETX_OT_{name}")
         self.reports: list[str] = []
         self.result: set[str] = set()
         self.acting = types.SimpleNamespace(
-            _windowed=False, _timer=None, report=lambda kind, text: self.reports.append(text), **values
+            _windowed=windowed, _timer=None, report=lambda kind, text: self.reports.append(text), **values
         )
         for base in reversed(cls.__mro__):
             for word, value in vars(base).items():
@@ -185,9 +188,17 @@ def resumed() -> dict[str, Any]:
     enable()
     jobs = module("jobs")
     found: dict[str, Any] = {"fresh": len(jobs.interrupted())}
-    for path in jobs.folder().glob("*.json"):  # time passes
-        note = json.loads(path.read_text("utf-8"))
-        path.write_text(json.dumps(note | {"time": note["time"] - 60}), "utf-8")
+    found["running"] = []
+    with subprocess.Popen(["sleep", "60"]) as other:
+        for path in jobs.folder().glob("*.json"):  # time passes
+            note = json.loads(path.read_text("utf-8"))
+            note["time"] -= 60
+            process = jobs._process(other.pid)
+            # its Blender runs; another process has its number; it is gone
+            for writer in (process, [process[0], process[1] - 1], note["process"]):
+                path.write_text(json.dumps(note | {"process": writer}), "utf-8")
+                found["running"].append(len(jobs.interrupted()))
+        other.kill()
     shown = ("label", "kind", "frame", "over")
     found["interrupted"] = [{key: note[key] for key in shown} for note in jobs.interrupted()]
     try:
@@ -231,6 +242,131 @@ def too_large() -> dict[str, Any]:
     found = pressed.outcome() | {"rendered": len(list((OUTPUT / "large").rglob("*.exr")))}
     made.render.resolution_x, made.render.resolution_y = 64, 48
     return found | {"smaller": sorted(bpy.ops.styletx.stylize_render())}
+
+
+def strokes() -> dict[str, Any]:
+    """A machine with just enough memory for the method's own strokes, and for no smaller ones."""
+    made = _shot(OUTPUT / "strokes", 3)
+    made.render.resolution_x, made.render.resolution_y = 960, 540
+    run = module("run")
+    ping = run.ping
+
+    def small() -> Any:
+        return (yield from ping()) | {"devices": [{"device": "cpu", "memory_gb": MEMORY}]}
+
+    run.ping = small
+    found: dict[str, Any] = {}
+    for name, sizes in (("keyed", (1.0, 0.25)), ("own", (1.0, 2.0))):
+        for frame, size in zip((1, 3), sizes, strict=True):
+            made.styletx.size = size
+            made.styletx.keyframe_insert("size", frame=frame)
+        pressed = Pressed("stylize_render")
+        until(lambda: pressed.run.memory is not None or pressed.result, pressed)  # noqa: B023 - called at once
+        found[name] = pressed.outcome() | {"memory": pressed.run.memory, "log": pressed.run.log_text()}
+        if not pressed.result:
+            pressed.end()
+    run.ping = ping
+    return found | {"memory": MEMORY, "rendered": len(list((OUTPUT / "strokes").rglob("*.exr")))}
+
+
+MEMORY = 1.7
+"""GB: between what a shot of 960x540 takes in strokes of size 1 and of size 0.25."""
+
+
+def redrawn() -> dict[str, Any]:
+    """How often panels that are drawn again and again look at the disk."""
+    made = _shot(OUTPUT / "redrawn", 1)
+    looks = {"jobs": 0, "library": 0}
+
+    def counted(name: str, function: Callable[[], Any]) -> Callable[[], Any]:
+        def counting() -> Any:
+            looks[name] += 1
+            return function()
+
+        return counting
+
+    jobs, library = module("jobs"), module("library")
+    jobs.interrupted, library.entries = counted("jobs", jobs.interrupted), counted("library", library.entries)
+    found = []
+    for _ in range(2):
+        time.sleep(1.1)
+        for _ in range(20):
+            bpy.ops.styletx.resume_job.poll()
+            made.styletx.library  # noqa: B018 - as drawing does
+        found.append(dict(looks))
+    shutil.copy(STYLE, OUTPUT / "one more.png")
+    bpy.ops.styletx.add_style(filepath=str(OUTPUT / "one more.png"))
+    added = made.styletx.library == made.styletx.style
+    bpy.ops.styletx.remove_style()  # the other tests have the same library
+    return {"looks": found, "added": added}
+
+
+def unsaved() -> dict[str, Any]:
+    """Painted pixels in no file, in a window and without; where no render shows them; in the file; strips."""
+    made = _shot(OUTPUT / "unsaved", 2)
+    image = bpy.data.images.new("Poster", 8, 8)
+    image.pixels[0] = 0.5
+    bpy.context.screen.areas[0].type = "IMAGE_EDITOR"
+    bpy.context.screen.areas[0].spaces.active.image = image
+    made.tool_settings.image_paint.canvas = image
+
+    def press(name: str, windowed: bool = True) -> list[str]:
+        pressed = Pressed(name, windowed=windowed)
+        found = [pressed.run.state, pressed.run.error]
+        if not pressed.result:
+            pressed.end()
+        return found
+
+    found: dict[str, Any] = {"dirty": image.is_dirty, "in an editor": press("stylize_render")}
+    bpy.data.materials["Material"].node_tree.nodes.new("ShaderNodeTexImage").image = image
+    found |= {name: press(name) for name in ("stylize_render", "stylize_frame")}
+    preview = module("preview").PreviewRun(made, 1, True)
+    list(preview.steps())
+    found["preview_frame"] = [preview.state, preview.error]
+    found["no window"] = press("stylize_render", windowed=False)
+    editor = made.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    strips.new_scene("other", second("Other"), 1, 1).select = True
+    found["stylize_strips"] = press("stylize_strips")
+    image.pack()
+    found["packed"] = press("stylize_render")
+    return found
+
+
+def command() -> dict[str, Any]:
+    """`blender --command styletx ...`, as Blender calls it: its options, strips, a job that goes on."""
+    made = _shot(OUTPUT / "command", 3)
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUTPUT / "command.blend"))
+    main, state = module("command").main, made.styletx
+    bad = {"--size": "much", "--keep-colors": "some", "--elsewhere": "here", "--view-layer": "Nowhere"}
+    found: dict[str, Any] = {"bad": {option: _said(main, ["render", option, text]) for option, text in bad.items()}}
+    state.view_layer, state.elsewhere = "", "STYLE"
+    options = {"--style": STYLE, "--size": "0.5", "--keep-colors": "luminance", "--elsewhere": "ORIGINAL",
+               "--view-layer": made.view_layers[0].name, "--strength": "0.75"}  # fmt: skip
+    found["render"] = _said(main, ["render", *(word for option in options.items() for word in option)])
+    found["settings"] = job_of(OUTPUT / "command" / "Scene" / "painted")["settings"]
+    found["chosen"] = [state.elsewhere, state.view_layer == made.view_layers[0].name]
+
+    state.strength = 0.5
+    pressed = _painting(OUTPUT / "command", frames=1)
+    pressed.end()
+    found["resume"] = _said(main, ["resume"])
+    found["resumed"] = job_of(OUTPUT / "command" / "Scene" / "painted")["settings"]["strength"]
+    found["nothing"] = _said(main, ["resume"])
+    strips = _pictures(OUTPUT / "clips")
+    for strip in strips:
+        strip.select = False
+    found["strips"] = _said(main, ["strips", "--strip", "clip"])
+    found["names"] = sorted(strip.name for strip in strips)
+    found["no strip"] = _said(main, ["strips", "--strip", "gone"])
+    return found
+
+
+def _said(main: Callable[[list[str]], int], arguments: list[str]) -> list[Any]:
+    """The exit code of a command, and what is wrong."""
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors):
+        return [main(arguments), errors.getvalue()]
 
 
 def _shot(folder: Path, frames: int = 6) -> bpy.types.Scene:

@@ -74,6 +74,7 @@ def everything() -> dict[str, Any]:
     state.preview_full = False
 
     result["pictures"] = _pictures(made)
+    result["moving"] = _moving(made)
     result["play"] = _play(made)
     result["errors"] = _errors(made)
     return result
@@ -105,6 +106,42 @@ def _pictures(made: bpy.types.Scene) -> dict[str, Any]:
     made.styletx.preview_split = 1.0
     result["still original"] = seen("still_original")
     made.styletx.preview_split = 0.0
+    return result
+
+
+def _moving(made: bpy.types.Scene) -> dict[str, Any]:
+    """The frame that the editor shows of a sequence, painted and as a style; a frame without a file; a movie."""
+    for frame in (1, 2, 3):
+        gray = bpy.data.images.new("gray", 32, 24)
+        gray.pixels.foreach_set([frame / 4, frame / 4, frame / 4, 1.0] * 32 * 24)
+        gray.filepath_raw, gray.file_format = str(OUTPUT / f"gray_{frame:04d}.png"), "PNG"
+        gray.save()
+        bpy.data.images.remove(gray)
+    image = bpy.data.images.load(str(OUTPUT / "gray_0001.png"))
+    image.source = "SEQUENCE"
+    space = editor().spaces.active
+    space.image, user = image, space.image_user
+    user.frame_duration, user.frame_start, user.frame_offset, user.use_auto_refresh = 3, 11, 0, True
+    made.frame_set(12)
+    made.styletx.preview_split = 1.0
+    before = dump(made)
+    result: dict[str, Any] = {"error": press(bpy.ops.styletx.stylize_image)}
+    result["change"] = difference(before, dump(made))
+    result["original"] = seen("gray_original")
+    made.styletx.preview_split = 0.0
+    style = made.styletx.style
+    editor().spaces.active.image = image  # the editor shows the preview since
+    user.frame_offset = 1
+    made.frame_set(12)
+    result["style error"] = press(bpy.ops.styletx.add_image_style)
+    result["style"] = made.styletx.style
+    made.styletx.style = style
+    user.frame_duration, user.frame_offset = 9, 5
+    made.frame_set(12)
+    result["no file"] = press(bpy.ops.styletx.stylize_image)
+    image.source = "MOVIE"
+    result["movie"] = [press(bpy.ops.styletx.stylize_image), press(bpy.ops.styletx.add_image_style)]
+    bpy.data.images.remove(image)
     return result
 
 

@@ -231,6 +231,7 @@ def errors() -> dict[str, Any]:
     state.format = "EXR"
     state.source = "SEQUENCE"
     attempt("no sequence", state, "sequence", "")
+    attempt("stereo of a sequence", render, "use_multiview", True)
     attempt("sequence gone", state, "sequence", "/nowhere/frames")
     state.source = "RENDER"
     attempt("output", state, "output", "/proc/styletx/")
