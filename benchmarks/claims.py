@@ -143,8 +143,8 @@ def against_gatys(weights: dict[str, str], photos: list[Path], style: Path, eye:
     """Johnson et al. 2016, section 4.1: as low a loss as optimization from noise reaches in 50 to 100 steps.
 
     The loss is the one that the networks learned, and the way down it that of `gatys`, whose values stay in 0..1 as the
-    paper's do. Beside it what is measured of stills, which asks for other things: `gatys` with its own weights, and the
-    photo as it is, which has the lowest sum of all.
+    paper's do. Beside it what is measured of stills, and `gatys` with its own weights, which ask for other things. The
+    photo as it is shows what the figures are worth: its content is its own, and its sum is low.
     """
     picture = read_picture(style, STYLE_SIDE).astype(np.float32) / 255
     painters = {**{name: opened(name, file) for name, file in weights.items()},

@@ -44,7 +44,7 @@ def test_two_networks_are_compared_on_a_shot(tmp_path: Path) -> None:
 
 
 def test_networks_that_nobody_trained_do_not_hold_and_the_photo_as_it_is_stands_beside_them(tmp_path: Path) -> None:
-    write_png(tmp_path / "content" / HELD_OUT, photo()[:64, :64])
+    write_png(tmp_path / "content" / HELD_OUT, photo())
     save(tmp_path / "w.safetensors", "johnson", ("oil",))
     given = ["--only", "gatys", "--content", tmp_path / "content", "--weights", f"johnson-oil={tmp_path}/w.safetensors"]
     done = claims(*given, "--check")
