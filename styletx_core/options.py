@@ -51,7 +51,8 @@ class Option:
         if isinstance(self.default, bool):
             return self.checked({"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), text))
         try:
-            return self.checked(float(text))
+            number = float(text)
+            return self.checked(int(number) if number.is_integer() else number)  # an error then tells what was given
         except ValueError:
             return self.checked(text)
 
@@ -62,8 +63,9 @@ class Option:
             return "true or false"
         if isinstance(self.default, str):
             return f"one of {', '.join(self.choices)}" if self.choices else "a text"
-        kind = "a whole number" if isinstance(self.default, int) else "a number"
-        return f"{kind} from {self.low:g} to {self.high:g}"
+        if isinstance(self.default, int):
+            return f"a whole number from {self.low:.0f} to {self.high:.0f}"
+        return f"a number from {self.low:g} to {self.high:g}"
 
 
 def checked(method: str, known: Iterable[Option], given: Mapping[str, object]) -> dict[str, Value]:

@@ -92,10 +92,7 @@ class MethodInfo:
         return checked(self.name, self.options, given)
 
 
-def _components(high: float) -> tuple[Option, ...]:
-    return tuple(Option(name, 1.0, help, 0, high, component=True) for name, help in COMPONENTS.items())
-
-
+_SLIDERS = tuple(Option(name, 1.0, help, 0, 2, component=True) for name, help in COMPONENTS.items())
 _METHODS = (
     MethodInfo(
         name="adain_reconet",
@@ -107,7 +104,7 @@ _METHODS = (
         target="styletx_core.methods.adain_reconet:AdaINReCoNet",
         tiles=True,
         memory=80,
-        options=_components(2),
+        options=_SLIDERS,
     ),
     MethodInfo(
         name="reconet",
@@ -185,7 +182,7 @@ _METHODS = (
             Option("smooth", 0.0, "weight of the difference between neighbors, against grain", 0, 1e3),
             Option("temporal", 1.0, "weight of the difference to the frame before, along the motion", 0, 1e3),
             Option("tolerance", 0.0005, "stop where a step lowers the loss by less than this part; 0: never", 0, 1),
-            *_components(4),
+            *_SLIDERS,
         ),
     ),  # fmt: skip
 )

@@ -69,20 +69,6 @@ def recolored(style: np.ndarray, colors: Colors, keep: str) -> np.ndarray:
     return gray(style, colors) if keep == "luminance" else matched(style, colors)
 
 
-def less_color(style: np.ndarray, colors: Colors, amount: float) -> np.ndarray:
-    """The style with its luminance, and chroma between that of these colors (0) and its own (1); beyond 1, more so."""
-    y = luma(style)
-    chroma, own = (style - y)[..., ::2], measure([style])
-    to_chroma = (np.eye(3) - _LUMA.astype(np.float64))[::2]  # red and blue less luma; green follows
-    theirs = Colors(to_chroma @ colors.mean, to_chroma @ colors.covariance @ to_chroma.T)
-    mine = Colors(to_chroma @ own.mean, to_chroma @ own.covariance @ to_chroma.T)
-    change = _root(theirs.covariance) @ _root(mine.covariance, inverse=True)
-    target = (chroma - mine.mean) @ change.T + theirs.mean
-    mixed = target + amount * (chroma - target)
-    green = -(mixed @ _LUMA[::2]) / _LUMA[1]
-    return np.asarray(np.clip(y + np.stack([mixed[..., 0], green, mixed[..., 1]], 2), 0, 1), np.float32)
-
-
 def _small(picture: np.ndarray) -> np.ndarray:
     scale = _SIDE / max(picture.shape[:2])
     if scale >= 1:

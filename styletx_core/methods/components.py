@@ -19,7 +19,8 @@ import numpy as np
 from ..perceptual.losses import LUMA
 
 SCALES = ("texture", "stroke", "form")  # fine to coarse
-# shares of the shorter side: standard deviations of the blurs that part texture from strokes, and strokes from forms
+# Shares of the shorter side: standard deviations of the blurs that part texture from strokes, and strokes from forms.
+# The analysis of styles changes pictures at scales of its own (analyze/changes.py).
 FINE, COARSE = 0.008, 0.04
 _REACH = 6  # standard deviations that two blurs see
 _LUMA = np.array(LUMA, np.float32)

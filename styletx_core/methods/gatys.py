@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..perceptual.losses import LUMA
 from ..perceptual.vgg import VGG19
 from ..registry import MethodInfo
-from . import colors as color
 from .base import SMALLEST, Guide, Method, Picture, Step
+from .components import recolored
 from .gatys_descent import LBFGS, Adam, Descent
 from .gatys_loss import Grams, Objective, Region, observe
 
@@ -31,8 +32,13 @@ _CONTENT = 0.01  # weight of the content loss, and ...
 _STYLE = 10.0  # ... of a style layer's, which is over its channels to the fourth
 _SMOOTH = 10.0  # of the squared differences of neighbors, and ...
 _TEMPORAL = 1000.0  # ... to the frame before, in values 0..255
-_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
+_LAYERS = {
+    layer: channels**-4.0
+    for layer, channels in {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}.items()
+}
 _COMPONENT = {"relu1_1": "texture", "relu2_1": "texture", "relu3_1": "stroke", "relu4_1": "form", "relu5_1": "form"}
+_INSIST = {"stroke": 30}  # weighs so many times more by its slider's way from 1: its neighbors would hold it in place
+_LUMA = np.array(LUMA, np.float32)
 _COARSEST = 128  # pixels of the coarsest level's shorter side, at least
 _COARSE = 0.2  # of the steps, for all coarser levels together
 _FLAT = 10  # steps over which the loss has to fall by the tolerance
@@ -52,7 +58,6 @@ class Gatys(Method):
     """Image style transfer using convolutional neural networks (Gatys et al. 2016)."""
 
     _styles: list[tuple[Picture, float]] | None = None
-    _colors: color.Colors | None = None  # the shot's
     _grams: dict[tuple[int, tuple[int, int], float], Grams]  # by style, the level's size and that of the strokes
     _held: dict[int, Picture]  # the styles of `_grams` by their id, which lasts as long as they are held
 
@@ -73,16 +78,7 @@ class Gatys(Method):
             self._grams, self._held = {}, {}
         self._held.update((id(picture), picture) for picture, _ in styles)
 
-    def _fix_statistics(self, frames: Sequence[Picture] | None) -> None:
-        self._colors = color.measure(frames) if frames and self.options["color"] != 1 else None
-        self._grams = {}
-
     def _steps(self, frame: Picture, strength: float, guide: Guide) -> Generator[Step, None, Picture]:
-        colors = None
-        if self.options["color"] != 1:
-            if self._colors is None:  # each frame its own, and so are the styles in its colors
-                self._grams = {}
-            colors = self._colors or color.measure([frame])
         content, previous = frame, guide.previous
         start = previous if self.options["init"] == "previous" else None
         height, width = frame.shape[:2]
@@ -92,19 +88,26 @@ class Gatys(Method):
         for level, (size, count) in enumerate(zip(sizes, counts, strict=True)):
             if level:
                 x = self._finer(x, content, size)
-            wanted = self._wanted(content, size, colors, strength, guide)
+            wanted = self._wanted(content, size, strength, guide)
             if previous is not None and guide.visible is not None:
-                wanted.previous = _tensor(_resized(previous, size), x.device)
-                wanted.visible = _tensor(_resized(guide.visible, size)[..., None], x.device)
+                # where color is not 1 its chroma is not the one that was painted
+                held = previous if self.options["color"] == 1 else previous @ _LUMA
+                wanted.previous = _tensor(_resized(held, size), x.device)
+                wanted.visible = _tensor(_resized(guide.visible, size), x.device)
             for number, loss, best in self._descend(x, wanted, count):
                 x = best
 
                 def look(x: Tensor = x) -> Picture:
-                    return _resized(_picture(x), (height, width))
+                    return self._colored(_resized(_picture(x), (height, width)), frame)
 
                 yield Step(done + number, sum(counts), loss, look)
             done += count
-        return _picture(x)
+        return self._colored(_picture(x), frame)
+
+    def _colored(self, picture: Picture, frame: Picture) -> Picture:
+        """With as much of its chroma as the slider says; its luminance stays as it was painted."""
+        amount = float(self.options["color"])
+        return picture if amount == 1 else recolored(picture @ _LUMA, picture, frame, amount)
 
     def _sizes(self, height: int, width: int) -> list[tuple[int, int]]:
         """Of the levels, coarsest first."""
@@ -144,21 +147,25 @@ class Gatys(Method):
             return _tensor(np.clip(_resized(picture, size) + detail, 0, 1), self.device)
         return _tensor(_resized(picture, size).clip(0, 1), self.device)
 
-    def _wanted(self, content: Picture, size: tuple[int, int], colors: color.Colors | None, strength: float,
-                guide: Guide) -> Objective:  # fmt: skip
+    def _wanted(self, content: Picture, size: tuple[int, int], strength: float, guide: Guide) -> Objective:
         assert self._styles is not None
         masks = [None if mask is None else _resized(mask, size) for mask in guide.masks or [None] * len(self._styles)]
         guides = _unique(masks)
-        tensors = [None if g is None else _tensor(g[..., None], self.device) for g in guides]
+        tensors = [None if g is None else _tensor(g, self.device) for g in guides]
         own, features = observe(self._vgg, _tensor(_resized(content, size), self.device), tensors)
         regions = [Region(tensor, []) for tensor in tensors]
+        amounts = {layer: float(self.options[component]) for layer, component in _COMPONENT.items()}
         for index, share in enumerate(_shares(masks, [weight for _, weight in self._styles])):
             at = next(i for i, g in enumerate(guides) if g is masks[index])
-            grams = self._style_grams(index, size, colors, guide.size)
-            if strength < 1:
-                grams = {layer: torch.lerp(own[at][layer], gram, strength) for layer, gram in grams.items()}
+            grams = {
+                layer: torch.lerp(own[at][layer], gram, strength * amounts[layer])
+                for layer, gram in self._style_grams(index, size, guide.size).items()
+            }
             regions[at].wanted.append((share, grams))
-        layers = {layer: float(self.options[_COMPONENT[layer]]) / channels**4 for layer, channels in _CHANNELS.items()}
+        layers = {
+            layer: weight * (1 + _INSIST.get(_COMPONENT[layer], 0) * abs(amounts[layer] - 1))
+            for layer, weight in _LAYERS.items()
+        }
         return Objective(
             self._vgg,
             features,
@@ -170,7 +177,7 @@ class Gatys(Method):
             temporal_weight=_TEMPORAL * float(self.options["temporal"]),
         )
 
-    def _style_grams(self, index: int, size: tuple[int, int], colors: color.Colors | None, strokes: float) -> Grams:
+    def _style_grams(self, index: int, size: tuple[int, int], strokes: float) -> Grams:
         assert self._styles is not None
         style = self._styles[index][0]
         key = id(style), size, strokes
@@ -178,10 +185,7 @@ class Gatys(Method):
             # as many pixels as the frame: a stroke then takes the same part of the picture at every size
             scale = strokes * (size[0] * size[1] / (style.shape[0] * style.shape[1])) ** 0.5
             fitting = (max(SMALLEST, round(style.shape[0] * scale)), max(SMALLEST, round(style.shape[1] * scale)))
-            style = _resized(style, fitting)
-            if colors is not None:
-                style = color.less_color(style, colors, float(self.options["color"]))
-            self._grams[key] = observe(self._vgg, _tensor(style, self.device), [None])[0][0]
+            self._grams[key] = observe(self._vgg, _tensor(_resized(style, fitting), self.device), [None])[0][0]
         return self._grams[key]
 
     def _descend(self, x: Tensor, wanted: Objective, count: int) -> Iterator[tuple[int, float, Tensor]]:
@@ -230,6 +234,9 @@ def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _tensor(picture: np.ndarray, device: torch.device) -> Tensor:
+    """HxW or HxWxC as (1, C, H, W)."""
+    if picture.ndim == 2:
+        picture = picture[..., None]
     return torch.from_numpy(np.require(picture, requirements=("C", "W"))).permute(2, 0, 1)[None].contiguous().to(device)
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..perceptual.losses import total_variation
+from ..perceptual.losses import LUMA, total_variation
 from ..perceptual.vgg import ALL_LAYERS, VGG19
 
 CONTENT_LAYER = "relu4_2"
@@ -43,7 +43,7 @@ class Objective:
     """What is minimized over a picture (1, 3, H, W) in 0..1.
 
     content: relu4_2 of the frame. layers: weight of each layer's grams. previous and visible, (1, 3, H, W) and
-    (1, 1, H, W): the picture that must not flicker away from, and where.
+    (1, 1, H, W): the picture that must not flicker away from, and where; previous of (1, 1, H, W) is luminance alone.
     """
 
     vgg: VGG19
@@ -161,7 +161,10 @@ class Objective:
             x = x.detach().requires_grad_()
             loss = self.smooth_weight * 255**2 * total_variation(x)
             if self.previous is not None and self.visible is not None:
-                gap = self.visible * (x - self.previous).square()
+                now = x
+                if self.previous.shape[1] == 1:
+                    now = (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+                gap = self.visible * (now - self.previous).square()
                 loss = loss + self.temporal_weight * 255**2 * gap.mean()
             (slope,) = torch.autograd.grad(loss, x)
         return float(loss.detach()), slope

@@ -32,10 +32,12 @@ def test_the_page_is_made_by_one_command(tmp_path: Path) -> None:
     flagship, gatys = found["adain_reconet"]["mean"], found["gatys"]["mean"]
     assert flagship["error"] > 0 and "error" not in gatys  # gatys paints the photo alone
     assert gatys["memory"] > flagship["memory"] > 0.1
-    assert found["adain_reconet"]["size"] > 1 and found["gatys"]["size"] == 0
+    assert found["adain_reconet"]["size"] > 1 and found["gatys"]["size"] > 18  # VGG-19
     assert Path(found["adain_reconet"]["styles"]["oil"]["movie"]).is_file()
     text = page.read_text()
     assert "| adain_reconet |" in text and "images/sheet.jpg" in text and "## Which method when" in text
+    assert "python -m benchmarks.compare_methods --photo " in text and "--frames 1-3" in text
+    assert "- gatys, the shot: it is made for single pictures" in text and "METHOD/STYLE/shot.mp4" in text
     assert cv2.imread(str(image)) is not None
 
 
@@ -54,3 +56,5 @@ def test_methods_are_compared_in_the_styles_that_all_of_them_paint(tmp_path: Pat
     first, second = text[text.index("In oil, which") :].split("Means of all")
     assert f"{found['styles']['oil']['style']:.3f}" in first and f"{found['mean']['style']:.3f}" in second
     assert "- reconet, ink: " in second
+    height, width = cv2.imread(str(tmp_path / "sheet.jpg")).shape[:2]
+    assert (height, width) == (3 * 136, 150 + 2 * 240)

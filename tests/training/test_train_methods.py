@@ -93,6 +93,16 @@ def test_reconet_learns_style_and_steadiness(
     assert method.stylize(paint("facets", 64, 80, 5)).shape == (64, 80, 3)
 
 
+def test_reconet_learns_from_renders_and_in_the_paper_s_width(
+    folders: tuple[str, ...], style: Path, train: Train, tmp_path: Path
+) -> None:
+    shots = Path(__file__).resolve().parents[1] / "data" / "shot_4x"
+    given = ["--style", style, *folders[:2], *TINY, "--steps", "2", "--out", tmp_path]
+    train(*given, "--shots", shots, "--shots-share", "1", "--width", "48", method="reconet")
+    assert load_file(tmp_path / "weights.safetensors")["stem.norm.scale"].shape == (1, 48)
+    assert all(np.isfinite(line["output"]) for line in read_log(tmp_path))
+
+
 def test_adain_s_decoder_learns_to_make_what_it_is_asked_for(
     folders: tuple[str, ...], train: Train, tmp_path: Path
 ) -> None:
