@@ -39,6 +39,15 @@ def inside() -> None:
     made.render.film_transparent = False
     made.eevee.taa_render_samples = 8
 
+    def whole(name: str) -> Steps:
+        """A picture of the screen with all of the sidebar on it."""
+        view = bpy.context.preferences.view
+        view.ui_scale = 0.68
+        yield from window.rest(30)
+        yield from window.shot(name)
+        view.ui_scale = 1.0
+        yield from window.rest(10)
+
     def story() -> Steps:
         scene = bpy.context.scene
         shown = bpy.context.window_manager.windows[0]
@@ -74,12 +83,11 @@ def inside() -> None:
         yield from hand.press(NODES, "styletx.stylize_frame")
         yield from window.phase("Rendering frame 3")
         seen["states"] = [run.state for run in window.module("jobs").queue]
-        yield from window.shot("jobs")
+        yield from whole("jobs")
         yield from window.wait(lambda: not window.module("jobs").queue)
         seen["end"] = [run.state for run in window.module("jobs").ended]
         seen["errors"] = [run.error for run in window.module("jobs").ended]
-        yield from window.rest(20)
-        yield from window.shot("regions")
+        yield from whole("regions")
 
         bpy.ops.preferences.addon_show(module=common.MODULE)
         yield from window.rest(20)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import bpy
 import demo_scene  # the folder of this script is not a package in Blender's Python
 
 SHOTS = {
@@ -34,6 +35,7 @@ def main() -> None:
     for name in args.shots or SHOTS:
         if name not in SHOTS:
             parser.error(f"There is no shot '{name}'; choose of {', '.join(SHOTS)}.")
+        bpy.ops.wm.read_factory_settings()  # beside the objects of another shot these would get other names
         demo_scene.render(demo_scene.build(SHOTS[name]), args.output / name, keep=True)
 
 
