@@ -7,7 +7,10 @@
 Runs the command line itself, method after method. A method of fixed styles paints those of the given ones that it
 knows, by their names; what has no weights, or does not know a style, is left out and said. Methods that are not for
 shots paint the photo alone (--slow: shots too), which is said as well. Frames, movies and comparison.json are kept in
---output. The page tells the command that wrote it.
+--output. The page tells the command that wrote it; its photo is a frame of the shot, painted at strength 0:
+
+    styletx stylize build/shots/measured --frames 40-40 --strength 0 --format png8 --output build/still \
+        --style styletx_core/assets/styles/oil.png
 """
 
 from __future__ import annotations
