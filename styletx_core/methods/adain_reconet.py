@@ -79,13 +79,9 @@ class AdaINReCoNet(FeedForward):
     def _full(self, frame: Frame, strength: float, size: float) -> Frame:
         if components.plain(self.options):
             return self._styled(frame, strength, size)
-        if isinstance(frame, Tensor):  # components are parted on the processor
-            found = components.painted(lambda amount: to_picture(self._styled(frame, amount, size)), to_picture(frame),
-                                       strength, self.options, self.tiling.wrap)  # fmt: skip
-            return to_tensor(found, self.device)
-        return components.painted(
-            lambda amount: self._styled(frame, amount, size), frame, strength, self.options, self.tiling.wrap
-        )
+        found = components.painted(lambda amount: _array(self._styled(frame, amount, size)), _array(frame),
+                                   strength, self.options, self.tiling.wrap)  # fmt: skip
+        return to_tensor(found, self.device) if isinstance(frame, Tensor) else found
 
     def _styled(self, frame: Frame, amount: float, size: float) -> Frame:
         """The frame with so much of the style; may leave 0..1."""
@@ -113,8 +109,7 @@ class AdaINReCoNet(FeedForward):
             return run_folded(x.to(self.dtype), self._paths[key])
         code = self._code
         if amount < 1:
-            seen = to_picture(frame) if isinstance(frame, Tensor) else frame
-            code = code * amount + self._encode(seen) * (1 - amount)
+            code = code * amount + self._encode(_array(frame)) * (1 - amount)
         return run(x, self._network.assemble(code))[0]
 
     def _mixed(self, parts: Mapping[int, float]) -> Tensor:
@@ -155,6 +150,11 @@ class AdaINReCoNet(FeedForward):
         if min(picture.shape[:2]) < SMALLEST:
             picture = cv2.resize(picture, np.maximum(picture.shape[1::-1], SMALLEST).tolist())
         return self._network.style(to_tensor(picture, self.device))
+
+
+def _array(frame: Picture | Tensor) -> Picture:
+    """What only the processor does is done with arrays: parting components, encoding."""
+    return to_picture(frame) if isinstance(frame, Tensor) else frame
 
 
 def _weighed(shares: Sequence[float], tensors: Sequence[Tensor]) -> Tensor:

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..perceptual.losses import LUMA
 from ..perceptual.vgg import VGG19
 from ..registry import MethodInfo
 from .base import SMALLEST, Guide, Method, Picture, Step
+from .colors import luma
 from .components import recolored
 from .gatys_descent import LBFGS, Adam, Descent
 from .gatys_loss import Grams, Objective, Region, observe
@@ -38,7 +38,6 @@ _LAYERS = {
 }
 _COMPONENT = {"relu1_1": "texture", "relu2_1": "texture", "relu3_1": "stroke", "relu4_1": "form", "relu5_1": "form"}
 _INSIST = {"stroke": 30}  # weighs so many times more by its slider's way from 1: its neighbors would hold it in place
-_LUMA = np.array(LUMA, np.float32)
 _COARSEST = 128  # pixels of the coarsest level's shorter side, at least
 _COARSE = 0.2  # of the steps, for all coarser levels together
 _FLAT = 10  # steps over which the loss has to fall by the tolerance
@@ -91,7 +90,7 @@ class Gatys(Method):
             wanted = self._wanted(content, size, strength, guide)
             if previous is not None and guide.visible is not None:
                 # where color is not 1 its chroma is not the one that was painted
-                held = previous if self.options["color"] == 1 else previous @ _LUMA
+                held = previous if self.options["color"] == 1 else luma(previous)[..., 0]
                 wanted.previous = _tensor(_resized(held, size), x.device)
                 wanted.visible = _tensor(_resized(guide.visible, size), x.device)
             for number, loss, best in self._descend(x, wanted, count):
@@ -107,7 +106,7 @@ class Gatys(Method):
     def _colored(self, picture: Picture, frame: Picture) -> Picture:
         """With as much of its chroma as the slider says; its luminance stays as it was painted."""
         amount = float(self.options["color"])
-        return picture if amount == 1 else recolored(picture @ _LUMA, picture, frame, amount)
+        return picture if amount == 1 else recolored(luma(picture)[..., 0], picture, frame, amount)
 
     def _sizes(self, height: int, width: int) -> list[tuple[int, int]]:
         """Of the levels, coarsest first."""

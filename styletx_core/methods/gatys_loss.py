@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..perceptual.losses import LUMA, total_variation
+from ..perceptual.losses import luminance, total_variation
 from ..perceptual.vgg import ALL_LAYERS, VGG19
 
 CONTENT_LAYER = "relu4_2"
@@ -161,9 +161,7 @@ class Objective:
             x = x.detach().requires_grad_()
             loss = self.smooth_weight * 255**2 * total_variation(x)
             if self.previous is not None and self.visible is not None:
-                now = x
-                if self.previous.shape[1] == 1:
-                    now = (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+                now = luminance(x) if self.previous.shape[1] == 1 else x
                 gap = self.visible * (now - self.previous).square()
                 loss = loss + self.temporal_weight * 255**2 * gap.mean()
             (slope,) = torch.autograd.grad(loss, x)
