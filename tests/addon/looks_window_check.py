@@ -38,10 +38,7 @@ def inside() -> None:
 
     window = Window()
     common, hand, seen = window.common, window.hand, window.seen
-    made = common.scene(4, (320, 180))
-    made.render.engine = "BLENDER_EEVEE_NEXT"
-    made.render.film_transparent = False
-    made.eevee.taa_render_samples = 8
+    window.open(4, (320, 180))
 
     def story() -> Steps:
         scene = bpy.context.scene

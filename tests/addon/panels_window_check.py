@@ -34,10 +34,7 @@ def inside() -> None:
 
     window = Window()
     common, hand, seen = window.common, window.hand, window.seen
-    made = common.scene(6, (640, 360))
-    made.render.engine = "BLENDER_EEVEE_NEXT"
-    made.render.film_transparent = False
-    made.eevee.taa_render_samples = 8
+    window.open(6, (640, 360))
 
     def whole(name: str) -> Steps:
         """A picture of the screen with all of the sidebar on it."""

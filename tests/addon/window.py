@@ -196,6 +196,13 @@ class Window:
         """What ran last."""
         return getattr(sys.modules.get(f"{self.common.MODULE}.run"), "last", None)
 
+    def open(self, frames: int, size: tuple[int, int], samples: int = 8) -> None:
+        """Open the scene that the tests share, to be rendered with EEVEE."""
+        made = self.common.scene(frames, size)
+        made.render.engine = "BLENDER_EEVEE_NEXT"
+        made.render.film_transparent = False
+        made.eevee.taa_render_samples = samples
+
     def watch(self, module: str, name: str) -> None:
         """Count how often that panel is drawn, and how far apart."""
 

@@ -133,10 +133,7 @@ def inside() -> None:
         yield from window.rest()
         seen[name]["change"] = sorted(common.difference(before, common.dump(made)))
 
-    made = common.scene(FRAMES, (240, 136))
-    made.render.engine = "BLENDER_EEVEE_NEXT"
-    made.render.film_transparent = False
-    made.eevee.taa_render_samples = 4
+    window.open(FRAMES, (240, 136), 4)
     window.tell(story())
 
 
