@@ -39,7 +39,7 @@ _AROUND = 7  # pixels on a side of the window of the frame alone within whose co
 _MARGIN = 0.04  # ... give or take this
 _WHOLE = 0.98  # of its paint that a pixel has from anchors, above which the frame before need not help
 _LAST = 0.9  # what the frame before gives where no anchor does: most, but light that changes slowly is followed
-_DETAIL = np.float32(1.5)  # what has to be added of it, for the Laplacian sees finer detail than is added
+_DETAIL = np.float32(1.7)  # what has to be added of it, for the Laplacian sees finer detail than is added
 _TAIL = 3  # standard deviations that a blur sees: all but 1/400 of it
 _GAIN = 4.0  # energy of strokes or detail is made up for by this factor at most
 
@@ -160,15 +160,16 @@ class Blend:
         out = times(base, 1 - kept)
         for paint, way, share in ((before, self.before, self.from_before), (after, self.after, self.from_after)):
             if share.any():
-                carried = warp(paint, way.offset, "lanczos")
+                carried = warp(paint, way.offset, "cubic")
                 if self.edges is not None:
                     cv2.copyTo(np.clip(carried, *around), self.edges.view(np.uint8), carried)
                 out += times(carried, share, out=carried)
         # a fade of two paintings has less contrast than either: strokes and detail get their energy back
-        sigma = alone.shape[0] / 60
+        (height, width), sigma = alone.shape[:2], alone.shape[0] / 60
         strokes = _strokes(out)
         found, wanted = (total(np.square(s)) for s in (strokes, _strokes(alone)))
-        out += times(strokes, kept * _more(found, wanted, sigma), out=strokes)
+        strokes = cv2.resize(times(strokes, _more(found, wanted, sigma / 2), out=strokes), (width, height))
+        out += times(strokes, kept, out=strokes)
         found, wanted = (_detail(p) for p in (out, alone))
         detail = out - _blurred(out, 0.7)
         out += times(detail, kept * _DETAIL * _more(found, wanted, sigma), out=detail)
@@ -264,8 +265,10 @@ def _change(
 
 
 def _strokes(picture: np.ndarray) -> np.ndarray:
-    """The frequencies of strokes: above those of the forms, below the finest."""
-    return _blurred(picture, 0.7) - _blurred(picture, 2.8)
+    """The frequencies of strokes, at half the size, which they fit in: above those of the forms, below the finest."""
+    height, width = picture.shape[:2]
+    small = cv2.resize(picture, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA)
+    return _blurred(small, 0.35) - _blurred(small, 1.4)
 
 
 def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:

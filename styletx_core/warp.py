@@ -9,8 +9,13 @@ from typing import Literal
 import cv2
 import numpy as np
 
-Kernel = Literal["nearest", "linear", "lanczos"]
-_FLAGS = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "lanczos": cv2.INTER_LANCZOS4}
+Kernel = Literal["nearest", "linear", "cubic", "lanczos"]
+_FLAGS = {
+    "nearest": cv2.INTER_NEAREST,
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+    "lanczos": cv2.INTER_LANCZOS4,  # the sharpest, at three times the time of cubic
+}
 
 
 @lru_cache(maxsize=2)
@@ -27,8 +32,8 @@ def warp(picture: np.ndarray, offset: np.ndarray, kernel: Kernel = "linear", ste
 
     step: gives every so many rows and columns only.
     """
-    if kernel == "lanczos" and step == 1:
-        # 255 where nothing moves: the kernel gives the very pixel there
+    if kernel in ("cubic", "lanczos") and step == 1:
+        # 255 where nothing moves: these kernels give the very pixel there
         still = cv2.inRange(offset, (0, 0), (0, 0))  # type: ignore[call-overload]
         if 4 * cv2.countNonZero(still) > still.size:
             out, moving = picture.copy(), np.flatnonzero(still == 0)

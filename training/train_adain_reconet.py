@@ -3,7 +3,7 @@
 
     python -m training.train_adain_reconet --content DIR --style DIR --out DIR
     python -m training.train_adain_reconet --pack FILE --out DIR                     # of training.pack: needs no more
-    torchrun --nproc-per-node 2 -m training.train_adain_reconet ... --styles-a-step 8          # on several GPUs
+    torchrun --nproc-per-node 2 -m -- training.train_adain_reconet ... --styles-a-step 8       # on several GPUs
 
 The same command again goes on where it stopped, also after a crash: everything random follows from the seed and the
 number of the step. What it writes to --out, the losses and the use of borrowed machines: docs/training.md.

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from styletx_core import channels, halves
 from styletx_core.warp import Kernel, places, sample, warp
 
-KERNELS: list[Kernel] = ["nearest", "linear", "lanczos"]
+KERNELS: list[Kernel] = ["nearest", "linear", "cubic", "lanczos"]
 single = st.floats(width=32, allow_nan=False)
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
 

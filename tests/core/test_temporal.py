@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from styletx_core.motion import Motion
 from styletx_core.temporal import EVERY, Anchor, Way, blend, pieces, temporal_error
-from styletx_core.warp import grid, inside, warp
+from styletx_core.warp import Kernel, grid, inside, warp
 
 SIZE = 96
 
@@ -84,7 +84,7 @@ def test_half_pixel_steps_neither_blur_nor_ring_nor_slip() -> None:
     assert 0.9 < np.mean([sharpness(a) / sharpness(b) for a, b in zip(out, paints, strict=True)]) < 1.1
     for a, b in zip(out, paints, strict=True):
         slip, _ = cv2.phaseCorrelate(*(p.mean(2)[16:-16, 16:-16].astype(np.float64) for p in (a, b)))
-        assert np.abs(slip).max() < 0.1
+        assert np.abs(slip).max() < 0.15  # OpenCV's cubic kernel itself leans by up to 0.05 pixels
 
 
 def test_what_no_anchor_saw_shows_the_frame_alone() -> None:
@@ -206,14 +206,19 @@ def test_pieces_cover_a_shot_and_share_their_anchors(count: int, first: int) -> 
     assert all((count > 1) < len(piece.frames) <= EVERY + 1 and set(piece.own) <= set(piece.frames) for piece in found)
 
 
-@given(st.integers(0, SIZE), st.integers(0, SIZE), st.floats(-5, 5), st.floats(-5, 5))
+KERNELS: dict[Kernel, int] = {"cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+
+
+@given(st.sampled_from(list(KERNELS)), st.integers(0, SIZE), st.integers(0, SIZE), st.floats(-5, 5), st.floats(-5, 5))
 @settings(deadline=None, max_examples=20)
-def test_what_stands_still_is_sampled_to_the_same_bits(bottom: int, right: int, dx: float, dy: float) -> None:
+def test_what_stands_still_is_sampled_to_the_same_bits(
+    kernel: Kernel, bottom: int, right: int, dx: float, dy: float
+) -> None:
     offset, picture = np.zeros((SIZE, SIZE, 2), np.float32), texture(13)
     offset[bottom:, :right] = dx, dy
     at = grid(SIZE, SIZE) + offset
-    wanted = cv2.remap(picture, at, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    np.testing.assert_array_equal(warp(picture, offset, "lanczos"), wanted)
+    wanted = cv2.remap(picture, at, None, KERNELS[kernel], borderMode=cv2.BORDER_REPLICATE)
+    np.testing.assert_array_equal(warp(picture, offset, kernel), wanted)
 
 
 def test_temporal_error_is_zero_along_the_true_motion() -> None:

@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 from trainings import TINY, Train, read_log
 
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--")
 
 
 def test_two_processes_have_the_losses_gradients_and_weights_of_one(
@@ -47,5 +47,6 @@ def test_styles_that_cannot_be_shared_are_refused_in_a_sentence(
     folders: tuple[str, ...], train: Train, tmp_path: Path
 ) -> None:
     options = [*folders, *TINY, "--steps", "1", "--styles-a-step", "3", "--out", tmp_path / "out"]
+    options += ["--start", tmp_path / "weights.safetensors"]  # which torchrun takes for its own, but after two dashes
     done = train(*options, launcher=TORCHRUN, ok=False)
     assert "--styles-a-step 3 cannot be shared among 2 processes; give a multiple." in done.stderr
