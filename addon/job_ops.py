@@ -39,7 +39,7 @@ class STYLETX_OT_resume_job(Paint, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(jobs.listed())
+        return bool(jobs.listed.get())
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         if jobs.resumed_just_now():  # clicked twice

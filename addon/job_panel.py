@@ -34,7 +34,7 @@ class _Jobs(PanelMixin):
             _draw_run(column, found)
         if len(jobs.queue) > 1:
             column.operator("styletx.cancel_all", icon="CANCEL")
-        notes = jobs.listed()
+        notes = jobs.listed.get()
         if notes:
             self.layout.label(text="Interrupted")
         for note in notes:

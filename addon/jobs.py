@@ -24,14 +24,14 @@ import bpy
 from styletx_core.errors import StyleTXError
 from styletx_core.files import atomic_path
 
+from .looked import Looked
+
 if TYPE_CHECKING:
     from .run import Run
 
 RENEW_SECONDS = 5.0
 GONE_SECONDS = 20.0
 """After this long without being renewed a note belongs to a Blender that is gone."""
-LOOK_SECONDS = 1.0
-"""How old a list may be that panels show: they are drawn many times a second."""
 CLICK_SECONDS = 1.0
 """A button that is pressed again within this was clicked twice by habit."""
 KEEP_DAYS = 30.0
@@ -41,7 +41,6 @@ ENDED = 10
 queue: list[Run] = []
 """The first one works, the others wait."""
 ended: deque[Run] = deque(maxlen=ENDED)
-_listed: tuple[float, list[dict[str, Any]]] | None = None
 
 
 def new_id() -> str:
@@ -115,8 +114,7 @@ def folder() -> Path:
 
 def write(run: Run, over: bool = False) -> None:
     """Note a run, or renew its note. over: it does not go on by itself."""
-    global _listed
-    _listed = None
+    listed.changed()
     run.renewed = time.monotonic()
     if not run.resumable or not bpy.data.filepath:  # what was never saved is gone after a restart
         return
@@ -145,8 +143,7 @@ def renew(run: Run) -> None:
 
 def forget(job: str) -> None:
     """Remove a run's note."""
-    global _listed
-    _listed = None
+    listed.changed()
     with contextlib.suppress(OSError, ValueError):
         (folder() / f"{job}.json").unlink(missing_ok=True)
 
@@ -164,12 +161,8 @@ def interrupted() -> list[dict[str, Any]]:
     return sorted(found, key=lambda note: -note["time"])
 
 
-def listed() -> list[dict[str, Any]]:
-    """The same, from the disk once a second at most: for panels, and whether a button can be pressed."""
-    global _listed
-    if _listed is None or time.monotonic() - _listed[0] > LOOK_SECONDS:
-        _listed = time.monotonic(), interrupted()
-    return _listed[1]
+listed = Looked(interrupted)
+"""The same for panels, and for whether a button can be pressed."""
 
 
 def _works_on(note: dict[str, Any]) -> bool:
@@ -221,7 +214,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    global _listed
     queue.clear()
     ended.clear()
-    _listed = None
+    listed.changed()

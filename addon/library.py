@@ -8,7 +8,6 @@ a file opens with its styles in another Blender, or on another computer.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,19 +22,16 @@ from styletx_core.files import atomic_path
 from styletx_core.registry import method_info
 
 from . import image_files
+from .looked import Looked
 from .preferences import preferences
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr")
 """What the engine reads; other pictures become PNG when they are added."""
-LOOK_SECONDS = 1.0
-"""How old the list may be that panels show: they are drawn many times a second, and it takes a look at each file."""
 MOST = 4
 """Styles in one blend."""
 
 _previews: Any = None
 _listed: dict[Path, tuple[int, list[Path]]] = {}
-_items: list[tuple[str, str, str, int, int]] = []
-_looked: float | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ def add(source: Path) -> Path:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"The style cannot be kept as '{target}': {reason}.") from None
-        changed()
+        items.changed()
         return target
     image = bpy.data.images.load(str(path), check_existing=False)
     try:
@@ -155,7 +151,7 @@ def add_image(image: bpy.types.Image, scene: bpy.types.Scene, name: str = "", fi
     """
     target = _free(Path(name or file or image.name).stem, ".png")
     image_files.save(image, scene, target, image_files.SEEN, file)
-    changed()
+    items.changed()
     return target
 
 
@@ -163,7 +159,7 @@ def remove(path: Path) -> None:
     """Delete a style of the user's own. Raises InputError for any other."""
     if path.parent != own_folder():
         raise InputError(f"'{path}' is no style of your own: only those can be removed from the library.")
-    changed()
+    items.changed()
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -183,25 +179,15 @@ def _free(stem: str, suffix: str) -> Path:
 # For the interface
 
 
-def items() -> list[tuple[str, str, str, int, int]]:
-    """The library as items of an enumeration, thumbnails as icons; numbers from 1 (kept: Blender keeps no texts)."""
-    global _items, _looked
-    if _looked is not None and time.monotonic() - _looked < LOOK_SECONDS:
-        return _items
-    _looked = time.monotonic()
-    found = [
+def _as_items() -> list[tuple[str, str, str, int, int]]:
+    return [
         (str(entry.path), entry.name, entry.source, icon(entry.path), number)
         for number, entry in enumerate(entries(), 1)
     ]
-    if found != _items:
-        _items = found
-    return _items
 
 
-def changed() -> None:
-    """Have the library looked through anew."""
-    global _looked
-    _looked = None
+items = Looked(_as_items)
+"""The library as items of an enumeration, thumbnails as icons; numbers from 1 (kept: Blender keeps no texts)."""
 
 
 def icon(path: Path) -> int:
@@ -250,4 +236,4 @@ def unregister() -> None:
         bpy.utils.previews.remove(_previews)
         _previews = None
     _listed.clear()
-    changed()
+    items.changed()

@@ -73,7 +73,7 @@ def active_region(state: Any) -> Any | None:
 
 def _items(text: str) -> list[tuple[str, str, str, int, int]]:
     """The library, and what is chosen where that is not in it. text: the chosen style."""
-    found = library.items()
+    found = library.items.get()
     path = str(library.find(text)) if text else ""
     if path and all(item[0] != path for item in found):
         name = bpy.path.display_name_from_filepath(path)

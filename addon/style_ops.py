@@ -207,7 +207,7 @@ class STYLETX_OT_edit_folders(bpy.types.Operator):
             folders.add().path = self.directory
         elif self.index < len(folders):
             folders.remove(self.index)
-        library.changed()
+        library.items.changed()
         context.preferences.is_dirty = True
         return {"FINISHED"}
 

@@ -57,9 +57,9 @@ def inside() -> None:
         for kind in (NODES, IMAGES):
             yield from hand.tab(kind)
         window.call(NODES, bpy.ops.node.view_all)
-        seen["library"] = [item[1] for item in library.items()]
+        seen["library"] = [item[1] for item in library.items.get()]
         yield from hand.thumbnail(IMAGES, 2)  # behind it come one more of the library, and the scene's own file
-        seen["chosen"] = state.style == library.items()[1][0]
+        seen["chosen"] = state.style == library.items.get()[1][0]
         yield from window.rest(40)
         yield from window.shot("styles")
 
@@ -86,7 +86,7 @@ def inside() -> None:
 
         window.call(NODES, bpy.ops.styletx.add_region, kind="OBJECT")
         state.regions[0].object = bpy.data.objects["Cube"]
-        state.regions[0].style = library.items()[0][0]
+        state.regions[0].style = library.items.get()[0][0]
         yield from hand.press(NODES, "styletx.stylize_render")
         yield from window.idle()
         seen["regions"] = {"state": window.last.state, "error": window.last.error}

@@ -16,7 +16,7 @@ from common import MODULE, OUTPUT, STYLE, error_of, finish, scene
 
 def names() -> list[str]:
     """What the library shows."""
-    found = sys.modules[MODULE + ".library"].items()
+    found = sys.modules[MODULE + ".library"].items.get()
     assert [item[4] for item in found] == list(range(1, len(found) + 1))
     return [item[1] for item in found]
 
@@ -54,7 +54,7 @@ def everything() -> dict[str, Any]:
     state.styles.clear()
     result["none"] = state.library
     result["library"] = [state.library, state.style]
-    state.library = sys.modules[MODULE + ".library"].items()[1][0]
+    state.library = sys.modules[MODULE + ".library"].items.get()[1][0]
     result["picked"] = [state.style, state.library]
 
     # files, of kinds that the engine reads and of others
@@ -109,7 +109,7 @@ def everything() -> dict[str, Any]:
 
 def _blend(made: bpy.types.Scene) -> dict[str, Any]:
     """One style; the same with another one of no weight; half and half; the other alone."""
-    state, shipped = made.styletx, [item[0] for item in sys.modules[MODULE + ".library"].items()]
+    state, shipped = made.styletx, [item[0] for item in sys.modules[MODULE + ".library"].items.get()]
     made.frame_set(1)
     result: dict[str, Any] = {}
     state.styles.clear()
