@@ -61,6 +61,7 @@ parser.add_argument("--w-tv", type=float, default=0.5)
 parser.add_argument("--w-output", type=float, default=40.0, help="ReCoNet's output temporal loss")
 parser.add_argument("--w-feature", type=float, default=0.3, help="ReCoNet's feature-map temporal loss")
 parser.add_argument("--w-halo", type=float, default=4.0, help="no glow around outlines")
+parser.add_argument("--w-weave", type=float, default=2000.0, help="no pattern of the network's cells on flat places")
 parser.add_argument("--w-guess", type=float, default=0.3, help="the style code must tell VGG's statistics")
 parser.add_argument("--w-contrast", type=float, default=0.1, help="a result's code must tell its style from others")
 parser.add_argument("--w-identity", type=float, default=2.0, help="a photo in its own style stays as it is")
@@ -179,6 +180,9 @@ def train(args: argparse.Namespace) -> None:
         if args.w_halo:
             mask = torch.cat([p.mask for p in pairs]).float()
             terms["halo"] = each(losses.halo, second, frames[:, -1], mask)
+
+        if args.w_weave:
+            terms["weave"] = losses.weave(out, frames[:, :-1].flatten(0, 1), REDUCTION)
 
         # content and style, as VGG sees them
         found = vgg(out, STYLE_LAYERS)

@@ -132,6 +132,29 @@ def halo(out: Tensor, inp: Tensor, mask: Tensor) -> Tensor:
     return (valid * (means[0] - means[1]).square()).sum() / valid.sum().clamp(min=1)
 
 
+_AROUND = 5  # cells on a side of the window in which a pattern that repeats is looked for
+_FLAT = 0.02  # deviation of luminance in it above which a picture is not flat
+
+
+def weave(out: Tensor, inp: Tensor, cell: int) -> Tensor:
+    """Mean square of the pattern that repeats from cell to cell where the input is flat.
+
+    A network of convolutions that works on cells of pixels can make texture of nothing in no other way, and gram
+    matrices ask for texture everywhere. Sides are multiples of ``cell``.
+    """
+
+    def around(x: Tensor, side: int) -> Tensor:
+        return F.avg_pool2d(x, side, 1, side // 2, count_include_pad=False)
+
+    y, seen = luminance(out), luminance(inp)
+    fine = y - around(y, 2 * cell + 1)
+    repeated = around(F.pixel_unshuffle(fine, cell), _AROUND)
+    means = F.avg_pool2d(seen, cell), F.avg_pool2d(seen.square(), cell)
+    mean, square = (around(m, _AROUND) for m in means)
+    flat = torch.exp2(-(square - mean.square()) / _FLAT**2)
+    return (flat * repeated.var(1, correction=0, keepdim=True)).sum() / flat.sum().clamp(min=1)
+
+
 def warp(picture: Tensor, offset: Tensor, mode: str = "bilinear") -> Tensor:
     """Sample ``picture`` (N, C, H, W) at each pixel plus ``offset`` (N, 2, H, W: dx, dy in pixels)."""
     height, width = picture.shape[-2:]
