@@ -16,6 +16,7 @@ from . import components
 from .adain_reconet_net import REDUCTION, Layer, Layers, Network, Statistics, fold, run, run_folded
 from .base import SMALLEST, Picture
 from .feedforward import FeedForward, Frame
+from .floors import floors, statistics
 from .frames import thumbnail, to_picture, to_tensor, together
 from .knots import knots
 from .strokes import resized
@@ -36,7 +37,7 @@ class AdaINReCoNet(FeedForward):
     _mix: tuple[tuple[int, float], ...] = ()  # ids of the styles in use, and their shares
     _own: Tensor | None = None  # the shot's own, where its statistics are fixed
     _paths: dict[tuple[tuple[int, float], ...], Layers]  # content paths ready to run, by mix
-    _knots: dict[tuple[tuple[int, float], ...], list[Statistics]]  # the shot's statistics, by mix
+    _knots: dict[tuple[tuple[int, float], ...], Sequence[Statistics]]  # the shot's statistics, by mix
 
     @property
     def reach(self) -> int:
@@ -110,7 +111,8 @@ class AdaINReCoNet(FeedForward):
         code = self._code
         if amount < 1:
             code = code * amount + self._encode(_array(frame)) * (1 - amount)
-        return run(x, self._network.assemble(code))[0]
+        layers = self._network.assemble(code)
+        return run(x, layers, floors=floors(layers))[0]
 
     def _mixed(self, parts: Mapping[int, float]) -> Tensor:
         """The code of styles, and of the shot's own, in these parts."""
@@ -124,18 +126,17 @@ class AdaINReCoNet(FeedForward):
         change evenly with the mix, so they are measured at evenly spaced mixes and interpolated.
         """
         assert self._thumbnails is not None
-        found: list[tuple[float, list[Statistics]]] = []
+        found: list[tuple[float, Sequence[Statistics]]] = []
         for share, knot in knots(list(parts.values()), _KNOTS):
             mix = {key: count / _KNOTS for key, count in zip(parts, knot, strict=True) if count}
             key = tuple(sorted(mix.items()))
             if key not in self._knots:
-                statistics: list[Statistics] = []
-                run(self._thumbnails.float(), self._network.assemble(self._mixed(mix)), statistics)
-                self._knots[key] = statistics
+                layers = self._network.assemble(self._mixed(mix))
+                self._knots[key] = statistics(self._thumbnails.float(), layers)
             found.append((share, self._knots[key]))
-        layers = zip(*(statistics for _, statistics in found), strict=True)
         shares = [share for share, _ in found]
-        return [Statistics(*(_weighed(shares, one) for one in zip(*layer, strict=True))) for layer in layers]
+        same = zip(*(of_knot for _, of_knot in found), strict=True)  # of each layer
+        return [Statistics(*(_weighed(shares, one) for one in zip(*layer, strict=True))) for layer in same]
 
     def _cast(self, layer: Layer) -> Layer:
         weight = layer.weight.to(self.dtype).contiguous(memory_format=torch.channels_last)

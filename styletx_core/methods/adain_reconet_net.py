@@ -206,13 +206,17 @@ def save_weights(network: Network, path: Path, **about: str) -> None:
     weights.write(network, path, "adain_reconet", **about)
 
 
-def run(picture: Tensor, layers: Layers, collect: list[Statistics] | None = None) -> tuple[Tensor, Tensor]:
+def run(
+    picture: Tensor, layers: Layers, collect: list[Statistics] | None = None, floors: Sequence[Tensor] = ()
+) -> tuple[Tensor, Tensor]:
     """The content path.
 
     ``picture``: (N, 3, H, W) in 0..1, H and W multiples of 8. Each picture is normalized by its own statistics,
-    unless ``collect`` is a list: then by the statistics of the whole batch, which are appended to it. Returns the
-    stylized picture, (N, 3, H, W) in 0..1, and the features after the residual blocks, (N, width, H/8, W/8).
+    unless ``collect`` is a list: then by the statistics of the whole batch, which are appended to it. ``floors``: the
+    least deviation of each normalized layer (see `floors`), (channels,). Returns the stylized picture, (N, 3, H, W) in
+    0..1, and the features after the residual blocks, (N, width, H/8, W/8).
     """
+    least = iter(floors)
 
     def conv(layer: Layer, x: Tensor, stride: int = 1, upsample: bool = False) -> Tensor:
         x = F.conv2d(_pad(x), layer.weight, None, stride)
@@ -224,6 +228,8 @@ def run(picture: Tensor, layers: Layers, collect: list[Statistics] | None = None
         dims = (2, 3) if collect is None else (0, 2, 3)
         var, mean = torch.var_mean(x, dims, correction=0, keepdim=True)
         std = (var + _EPS).sqrt()
+        if floors:
+            std = torch.maximum(std, next(least).view(1, -1, 1, 1))
         if collect is not None:
             collect.append(Statistics(mean.flatten(), std.flatten()))
         scale = layer.scale.view(1, -1, 1, 1) / std
