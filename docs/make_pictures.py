@@ -3,7 +3,7 @@
 
 hero.jpg: a frame of a shot in the styles that ship. styles.jpg: a still in ten styles of training/painters.py.
 strength.jpg: strength 0 to 1, and two styles blended. regions.jpg: styles in regions. looks.jpg: stroke sizes, and
-colors kept.
+colors kept. flat.jpg: a plain sky, and with a ball in it.
 """
 
 from __future__ import annotations
@@ -51,6 +51,21 @@ def main() -> None:
     strength(rendered)
     regions()
     looks(rendered)
+    flat()
+
+
+def flat() -> None:
+    """A plain sky, and one with a ball, after each the same in the styles that ship."""
+    method = styletx_core.load("adain_reconet")
+    y, x = np.mgrid[: 2 * HEIGHT, : 2 * WIDTH].astype(np.float32) / (2 * HEIGHT)
+    sky = np.stack((0.35 + 0.3 * y, 0.5 + 0.25 * y, 0.8 + 0.03 * x), -1)
+    ball = cv2.circle(sky.copy(), (WIDTH, HEIGHT + 60), 110, (0.7, 0.25, 0.1), -1, cv2.LINE_AA)
+    rows = [[sky], [ball]]
+    for style in sorted(STYLES.glob("*.png")):
+        method.set_style(_read(style))
+        for row in rows:
+            row.append(method.stylize(row[0]))
+    write("flat", [[_fit(_bytes(picture)) for picture in row] for row in rows], 80)
 
 
 def regions() -> None:
