@@ -152,7 +152,8 @@ def weave(out: Tensor, inp: Tensor, cell: int) -> Tensor:
     means = F.avg_pool2d(seen, cell), F.avg_pool2d(seen.square(), cell)
     mean, square = (around(m, _AROUND) for m in means)
     flat = torch.exp2(-(square - mean.square()) / _FLAT**2)
-    return (flat * repeated.var(1, correction=0, keepdim=True)).sum() / flat.sum().clamp(min=1)
+    over = (flat * repeated.var(1, correction=0, keepdim=True)).sum((1, 2, 3))
+    return (over / flat.sum((1, 2, 3)).clamp(min=1)).mean()
 
 
 def warp(picture: Tensor, offset: Tensor, mode: str = "bilinear") -> Tensor:
