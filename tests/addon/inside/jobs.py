@@ -286,7 +286,8 @@ def redrawn() -> dict[str, Any]:
         return counting
 
     jobs, library = module("jobs"), module("library")
-    jobs.interrupted, library.entries = counted("jobs", jobs.interrupted), counted("library", library.entries)
+    for name, shown in (("jobs", jobs.listed), ("library", library.items)):
+        shown.look = counted(name, shown.look)
     found = []
     for _ in range(2):
         time.sleep(1.1)
