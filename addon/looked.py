@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -18,10 +19,10 @@ class Looked(Generic[T]):
     def __init__(self, look: Callable[[], T]) -> None:
         self.look = look
         self.found: T | None = None
-        self.at: float | None = None
+        self.at = -math.inf
 
     def get(self) -> T:
-        if self.at is None or self.found is None or time.monotonic() - self.at > SECONDS:
+        if time.monotonic() - self.at > SECONDS:
             self.at, found = time.monotonic(), self.look()
             if self.found != found:
                 self.found = found
@@ -30,4 +31,4 @@ class Looked(Generic[T]):
 
     def changed(self) -> None:
         """Look anew the next time."""
-        self.at = None
+        self.at = -math.inf

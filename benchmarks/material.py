@@ -9,20 +9,15 @@ import cv2
 import numpy as np
 import OpenEXR
 
+from styletx_core.clouds import clouds
+
 STYLE = Path(__file__).resolve().parent.parent / "styletx_core" / "assets" / "styles" / "oil.png"
 SPEED = 3  # pixels a frame
 
 
 def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
     """HxWx3 float32 in 0..1, with as much of every scale as photos have."""
-    rng = np.random.default_rng(seed)
-    found = np.full((height, width, 3), 0.5, np.float32)
-    cells = 2
-    while cells < max(width, height):
-        noise = rng.normal(0, 0.08, (cells, cells, 3)).astype(np.float32)
-        found += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-        cells *= 2
-    return np.clip(found, 0, 1, out=found)
+    return clouds(width, height, np.random.default_rng(seed))
 
 
 def write_still(path: Path, width: int, height: int) -> Path:

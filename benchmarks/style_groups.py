@@ -118,17 +118,18 @@ class Repository:
             print(f"fetching {name}", file=sys.stderr, flush=True)
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.folder.parent) as aside:
-                self._git("init", "--quiet", "--bare", f"{aside}/it", at=None)
-                self._git("fetch", "--quiet", "--depth", "1", f"{args.mirror}/{name}", commit, at=Path(aside, "it"))
-                Path(aside, "it").rename(self.folder)
+                fetched = Path(aside, "it")
+                fetched.mkdir()
+                self._git("init", "--quiet", "--bare", at=fetched)
+                self._git("fetch", "--quiet", "--depth", "1", f"{args.mirror}/{name}", commit, at=fetched)
+                fetched.rename(self.folder)
 
     def read(self, path: str) -> bytes:
         return self._git("show", f"{self.commit}:{path}", at=self.folder)
 
-    def _git(self, *words: str, at: Path | None) -> bytes:
-        begin = ["git"] if at is None else ["git", "-C", str(at)]
+    def _git(self, *words: str, at: Path) -> bytes:
         try:
-            return subprocess.run([*begin, *words], capture_output=True, check=True).stdout
+            return subprocess.run(["git", "-C", str(at), *words], capture_output=True, check=True).stdout
         except FileNotFoundError as error:
             raise InputError("git is not installed; install it, it fetches the pictures.") from error
         except subprocess.CalledProcessError as error:

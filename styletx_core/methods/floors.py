@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..clouds import clouds
 from .adain_reconet_net import Layers, Statistics, run
+from .frames import to_tensor
 
 _SIDE = 128  # pixels of that picture
 _FIRST = 0.25  # of its deviation at the first layer, which sees the picture's contrast: a dim photograph is brought up
@@ -39,12 +40,6 @@ def statistics(pictures: Tensor, layers: Layers) -> Sequence[Statistics]:
 
 @lru_cache(maxsize=4)
 def _clouds(device: torch.device) -> Tensor:
-    """Noise with as much of every scale, (1, 3, _SIDE, _SIDE) in 0..1; the same everywhere."""
+    """That picture, (1, 3, _SIDE, _SIDE) in 0..1; the same everywhere."""
     random = np.random.RandomState(3)  # its numbers are promised never to change
-    found = np.full((_SIDE, _SIDE, 3), 0.5, np.float32)
-    cells = 2
-    while cells < _SIDE:
-        noise = random.normal(0, 0.08, (cells, cells, 3)).astype(np.float32)
-        found += cv2.resize(noise, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
-        cells *= 2
-    return torch.from_numpy(np.clip(found, 0, 1).transpose(2, 0, 1)[None].copy()).to(device)
+    return to_tensor(clouds(_SIDE, _SIDE, random), device)
